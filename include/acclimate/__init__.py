@@ -1,0 +1,1 @@
+"""Acclimate keeps a language model adapted to a domain that keeps moving."""

@@ -1,0 +1,1 @@
+"""What every plane shares: parameters, records, reports, files, errors, runs."""

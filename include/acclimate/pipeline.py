@@ -1,0 +1,217 @@
+"""The pipeline: every stage in order, the files it reads, the one it writes, and how it is run.
+
+The same `run` function is reached four ways: a test calls it, a person types `acclimate dedup`,
+`dvc repro` runs that line, and Airflow runs `dvc repro --single-item dedup`. dvc.yaml says the same
+graph to DVC; tests/wiring asserts that the two agree.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from acclimate.core.errors import UserError
+from acclimate.core.files import require_free_disk, whole_directory, write_json
+from acclimate.core.params import Params, load
+from acclimate.core.reports import Report, report_path, write_report
+
+PARAMS = Path("params.yaml")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One file→file step: `module.run(*sections, **inputs[, out=…]) -> Report`."""
+
+    name: str
+    module: str
+    sections: tuple[str, ...]
+    """Sections of params.yaml passed in this order; DVC re-runs the stage when one of them changes."""
+    inputs: dict[str, str]
+    """Keyword of `run` to the path it is given, relative to the checkout."""
+    writes: bool = True
+    """Whether it fills artifacts/<name>/; every stage writes reports/<name>.json."""
+    libraries: tuple[str, ...] = field(default=())
+    """Slow imports, done before the clock of the work starts: start-up and work are reported apart."""
+
+    @property
+    def out(self) -> Path:
+        """The directory the stage fills."""
+        return Path("artifacts") / self.name
+
+
+_TORCH = ("torch", "transformers")
+_EVALUATION = "artifacts/split/evaluation"
+
+STAGES: dict[str, Stage] = {
+    stage.name: stage
+    for stage in [
+        Stage("ingest", "acclimate.data.ingest", ("ingest",), {"inputs": "inputs"}),
+        Stage(
+            "validate",
+            "acclimate.data.validate",
+            ("validate",),
+            {"documents": "artifacts/ingest/documents.parquet"},
+            libraries=("great_expectations",),
+        ),
+        Stage("clean", "acclimate.data.clean", ("clean",), {"documents": "artifacts/validate/documents.parquet"}),
+        Stage(
+            "split",
+            "acclimate.data.split",
+            ("split", "common"),
+            {"documents": "artifacts/clean/documents.parquet"},
+        ),
+        Stage("dedup", "acclimate.data.dedup", ("dedup", "common"), {"stores": "artifacts/split"}),
+        Stage(
+            "decontaminate",
+            "acclimate.data.decontaminate",
+            ("decontaminate",),
+            {"train": "artifacts/dedup/train.parquet", "evaluation": _EVALUATION},
+        ),
+        Stage(
+            "mix",
+            "acclimate.data.mix",
+            ("mix", "common"),
+            {"domain": "artifacts/decontaminate/domain.parquet", "general": "artifacts/decontaminate/general.parquet"},
+        ),
+        Stage(
+            "base",
+            "acclimate.model.base",
+            ("base", "common"),
+            {"general": "artifacts/decontaminate/general.parquet"},
+            libraries=_TORCH,
+        ),
+        Stage(
+            "baseline",
+            "acclimate.model.baseline",
+            ("score", "common"),
+            {"base": "artifacts/base", "evaluation": _EVALUATION},
+            libraries=(*_TORCH, "lm_eval"),
+        ),
+        Stage(
+            "train",
+            "acclimate.model.train",
+            ("train", "common"),
+            {"base": "artifacts/base", "dataset": "artifacts/mix/train.jsonl"},
+            libraries=(*_TORCH, "peft"),
+        ),
+        Stage(
+            "evaluate",
+            "acclimate.model.evaluate",
+            ("score", "common"),
+            {
+                "base": "artifacts/base",
+                "adapter": "artifacts/train",
+                "champion": "champion",
+                "evaluation": _EVALUATION,
+            },
+            libraries=(*_TORCH, "peft", "lm_eval"),
+        ),
+        Stage(
+            "gate",
+            "acclimate.model.gate",
+            ("gate", "common"),
+            {"baseline": "artifacts/baseline", "evaluated": "artifacts/evaluate"},
+            writes=False,
+        ),
+        Stage(
+            "quantize",
+            "acclimate.release.quantize",
+            ("quantize", "common"),
+            {"base": "artifacts/base", "adapter": "artifacts/train", "dataset": "artifacts/mix/train.jsonl"},
+            libraries=(*_TORCH, "peft", "gptqmodel"),
+        ),
+        Stage(
+            "evaluate_quantized",
+            "acclimate.release.evaluate_quantized",
+            ("evaluate_quantized", "gate", "score", "common"),
+            {
+                "quantized": "artifacts/quantize/quantized",
+                "evaluated": "artifacts/evaluate/candidate",
+                "evaluation": _EVALUATION,
+            },
+            libraries=(*_TORCH, "gptqmodel", "lm_eval"),
+        ),
+    ]
+}
+
+
+@dataclass(frozen=True)
+class Action:
+    """A step that changes the outside world: `module.add_arguments(parser)`, `module.main(arguments) -> int`."""
+
+    module: str
+    help: str
+
+
+ACTIONS: dict[str, Action] = {
+    "report": Action("acclimate.report", "write the HTML report of the run in this checkout"),
+    "champion": Action("acclimate.release.champion", "put the registry's champion where evaluate compares against it"),
+    "register": Action("acclimate.release.register", "register the gated adapter in MLflow as challenger"),
+    "package": Action("acclimate.release.package", "build the Bento of the challenger"),
+    "promote": Action("acclimate.release.promote", "make the packaged challenger the champion"),
+    "rollback": Action("acclimate.release.rollback", "make the previous champion the champion again"),
+    "serve": Action("acclimate.release.serve", "wait until the endpoint serves the champion, and ask it something"),
+    "endpoint": Action("acclimate.release.endpoint", "serve the champion, and follow the alias when it moves"),
+    "collect": Action("acclimate.watch.collect", "gather what the endpoint was asked"),
+    "drift": Action("acclimate.watch.drift", "compare what was asked with what was trained on"),
+    "alert": Action("acclimate.watch.alert", "tell whoever is listening about the last drift report"),
+    "run": Action("acclimate.core.runs", "open the worktree of a logical run"),
+    "up": Action("acclimate.services", "start the embedded services on loopback"),
+    "stop": Action("acclimate.services", "end exactly what `up` started"),
+    "demo": Action("acclimate.demo", "run the whole loop in Airflow and ask the served model a question"),
+}
+
+
+def run_stage(name: str, *, started: float) -> Report:
+    """Run one stage in the current checkout: inputs checked, outputs whole or absent, report written.
+
+    Args:
+        name: a key of STAGES.
+        started: when the process began, by time.perf_counter(); what passes until the libraries are
+            imported counts as start-up, the rest as work.
+
+    Raises:
+        UserError: for a fault in params.yaml, a missing input, too little disk, or params.yaml having
+            changed meanwhile (DVC would record the new dials against the old result).
+    """
+    stage = STAGES[name]
+    params = load(PARAMS)
+    _require_inputs(stage)
+    require_free_disk(Path(), params.common.min_free_disk_mb)
+    for library in stage.libraries:
+        importlib.import_module(library)
+    module = importlib.import_module(stage.module)
+    ready = time.perf_counter()
+    sections = [params.section(section) for section in stage.sections]
+    inputs = {keyword: Path(path) for keyword, path in stage.inputs.items()}
+    with ExitStack() as outputs:
+        if stage.writes:
+            inputs["out"] = outputs.enter_context(whole_directory(stage.out))
+        report: Report = module.run(*sections, **inputs)
+        _require_same_params(params, name)
+    write_report(report_path(name), name, report)
+    work = time.perf_counter() - ready
+    write_json(Path("timings") / f"{name}.json", {"start_up_s": ready - started, "work_s": work})
+    return report
+
+
+def _require_inputs(stage: Stage) -> None:
+    missing = [path for path in stage.inputs.values() if not Path(path).exists()]
+    if missing:
+        raise UserError(
+            f"{stage.name} needs {', '.join(missing)}, not there yet",
+            why="an earlier stage writes it",
+            fix=f"run `dvc repro {stage.name}`, which runs what comes before too",
+        )
+
+
+def _require_same_params(params: Params, name: str) -> None:
+    if load(PARAMS) != params:
+        raise UserError(
+            f"params.yaml changed while {name} was running; its result is discarded",
+            why="DVC would record the new dials as the ones that made the old result",
+            fix=f"run {name} again",
+        )

@@ -1,0 +1,1 @@
+"""From a judged adapter to a served, promotable, reversible release."""
