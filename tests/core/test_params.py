@@ -1,0 +1,94 @@
+"""params.yaml: every fault at once, with its line; changes keep the rest of the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from acclimate.core.errors import UserError
+from acclimate.core.params import load, with_changes
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def text() -> str:
+    return (ROOT / "params.yaml").read_text(encoding="utf-8")
+
+
+def _fault(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as fault:
+        load(path)
+    return str(fault.value)
+
+
+def test_the_file_in_the_repository_is_valid() -> None:
+    params = load(ROOT / "params.yaml")
+    assert [source.name for source in params.ingest.selected()] == ["scientific_python", "standard_library"]
+    assert params.section("validate") is params.validate_
+
+
+def test_every_fault_is_told_at_once_with_value_and_line(tmp_path: Path, text: str) -> None:
+    wrong = text.replace("threshold: 0.8 ", "threshold: 1.8 ").replace("  rank: 16 ", '  rank: "many" ')
+    message = _fault(tmp_path, wrong.replace("  seed: 1729", "  seeed: 1729"))
+    assert "4 faults" in message
+    line = 1 + next(number for number, row in enumerate(wrong.splitlines()) if "threshold: 1.8" in row)
+    assert f"params.yaml:{line}: dedup.threshold = 1.8: Input should be less than or equal to 1" in message
+    assert "common.seeed = 1729: no such dial" in message
+    assert "common.seed: Field required" in message
+    assert "train.rank = 'many'" in message
+
+
+def test_a_fault_in_a_list_names_the_entry_and_its_line(tmp_path: Path, text: str) -> None:
+    message = _fault(tmp_path, text.replace("path: inputs/*.jsonl", "path: elsewhere/*.jsonl"))
+    line = 1 + next(number for number, row in enumerate(text.splitlines()) if "path: inputs/" in row)
+    assert f"params.yaml:{line}: ingest.sources[2].path = 'elsewhere/*.jsonl'" in message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("domain_documents: 0.4", "domain_documents: 0.5", "must be 1, got 1.1"),
+        ("domain: scientific_python #", "domain: medicine #", "no source has domain 'medicine'"),
+        ("flag_words: 8", "flag_words: 14", "must not exceed drop_words"),
+        ("validation_share: 0.1", "validation_share: 0.9", "leave a share for training"),
+        ("name: inputs", "name: standard_library", "distinct names"),
+    ],
+)
+def test_sections_check_what_no_single_value_shows(tmp_path: Path, text: str, old: str, new: str, reason: str) -> None:
+    assert old in text
+    assert reason in _fault(tmp_path, text.replace(old, new))
+
+
+def test_a_file_that_is_not_yaml_names_the_line(tmp_path: Path) -> None:
+    assert "line 2" in _fault(tmp_path, "common:\n  seed: [1\n")
+
+
+def test_an_empty_file_is_one_clear_fault(tmp_path: Path) -> None:
+    assert "the file as a whole" in _fault(tmp_path, "")
+
+
+def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        load(tmp_path / "params.yaml")
+
+
+def test_changes_replace_values_and_nothing_else(tmp_path: Path, text: str) -> None:
+    changed = with_changes(text, {"train.rank": 8, "promote.approval": True, "base.model": "models/mine: v2"})
+    path = tmp_path / "params.yaml"
+    path.write_text(changed, encoding="utf-8")
+    params = load(path)
+    assert (params.train.rank, params.promote.approval, params.base.model) == (8, True, "models/mine: v2")
+    differing = [new for old, new in zip(text.splitlines(), changed.splitlines(), strict=True) if old != new]
+    assert len(differing) == 3
+    assert all("#" in line for line in differing), "the comments stay"
+
+
+def test_a_change_of_something_that_is_no_dial_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match=r"no single value at 'train\.ranks'"):
+        with_changes(text, {"train.ranks": 8})
+    with pytest.raises(UserError, match="no single value at 'train'"):
+        with_changes(text, {"train": 8})
