@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import argparse
-import importlib
-import sys
 import time
 
-STARTED = time.perf_counter()
+STARTED = time.perf_counter()  # before the imports below, which are part of what a command's start-up costs
 
-from acclimate.core.errors import UserError  # noqa: E402  (the clock starts before the imports it measures)
+import argparse  # noqa: E402
+import importlib  # noqa: E402
+import sys  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+from acclimate.core.errors import UserError  # noqa: E402
+from acclimate.core.files import write_json  # noqa: E402
 from acclimate.pipeline import ACTIONS, STAGES, run_stage  # noqa: E402
 
 
-def parser() -> argparse.ArgumentParser:
-    """One subcommand per stage (no options: params.yaml has the dials) and per action."""
+def parser(command: str | None) -> argparse.ArgumentParser:
+    """One subcommand per stage (no options: params.yaml has the dials) and per action.
+
+    Args:
+        command: the one about to run; only its module is imported for its options, so that
+            `acclimate --help` stays quick.
+    """
     top = argparse.ArgumentParser(prog="acclimate", description="Keep a language model adapted to a domain.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in STAGES:
-        commands.add_parser(name, help=f"stage: reads {', '.join(STAGES[name].inputs.values())}")
+    for stage in STAGES.values():
+        commands.add_parser(stage.name, help=f"stage: reads {', '.join(stage.inputs.values())}")
     for name, action in ACTIONS.items():
-        module = importlib.import_module(action.module)
-        sub = commands.add_parser(name, help=action.help, description=module.__doc__)
-        module.add_arguments(sub)
+        sub = commands.add_parser(name, help=action.help)
+        if name == command:
+            importlib.import_module(action.module).add_arguments(sub)
     return top
 
 
@@ -32,21 +40,31 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         0 on success, 2 for a fault the user can mend, 130 after Ctrl-C; anything else is a crash.
     """
-    arguments = parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = parser(argv[0] if argv else None).parse_args(argv)
     try:
         if arguments.command in STAGES:
             report = run_stage(arguments.command, started=STARTED)
             print(f"{arguments.command}: {report.headline()}")
             return 0
-        module = importlib.import_module(ACTIONS[arguments.command].module)
-        code: int = module.main(arguments)
-        return code
+        return _run_action(arguments)
     except UserError as fault:
         print(f"acclimate {arguments.command}: {fault}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"acclimate {arguments.command}: interrupted; nothing half-written was kept", file=sys.stderr)
         return 130
+
+
+def _run_action(arguments: argparse.Namespace) -> int:
+    action = ACTIONS[arguments.command]
+    module = importlib.import_module(action.module)
+    ready = time.perf_counter()
+    code: int = module.main(arguments)
+    if action.timed:
+        seconds = {"start_up_s": ready - STARTED, "work_s": time.perf_counter() - ready}
+        write_json(Path("timings") / f"{arguments.command}.json", seconds)
+    return code
 
 
 if __name__ == "__main__":

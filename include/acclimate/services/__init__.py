@@ -1,0 +1,1 @@
+"""The embedded services: Airflow, MLflow and the endpoint as processes on loopback."""
