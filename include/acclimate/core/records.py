@@ -1,11 +1,11 @@
-"""What the data stages hand each other.
+r"""What the data stages hand each other.
 
-    {"id": "9f2c…", "text": "numpy.argsort\\n\\nReturns the indices that would sort an array.",
+    {"id": "9f2c…", "text": "numpy.argsort\n\nReturns the indices that would sort an array.",
      "source": "scientific_python", "type": "raw_text", "created_date": null, "quality_score": null,
      "language": "en", "licence": "BSD-3-Clause", "domain": "scientific_python", "group": "numpy.argsort",
      "question": null, "answer": null, "context": null, "difficulty": null}
 
-Documents travel as Parquet with DOCUMENT_SCHEMA; a rejected record goes to the stage's `rejected.jsonl`
+Documents travel as Parquet with document_schema(); a rejected record goes to the stage's `rejected.jsonl`
 as a Reject. `Document` checks one record at the edge, where it comes from outside.
 """
 
@@ -62,6 +62,12 @@ def document_schema() -> pa.Schema:
 def document_id(source: str, text: str) -> str:
     """A content hash: the same text from the same source has the same id in every run (16 hex digits)."""
     return hashlib.sha256(f"{source}\x00{text}".encode()).hexdigest()[:16]
+
+
+def pair_text(question: str, answer: str, context: str | None = None) -> str:
+    """The text of a question-answer pair, the one form in which a model sees it."""
+    opening = f"{context}\n\n" if context else ""
+    return f"{opening}Question: {question}\nAnswer: {answer}"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ from acclimate.core.records import Reject
 class Report(Protocol):
     """Any frozen dataclass that can say in one line what the stage found."""
 
-    def headline(self) -> str: ...
+    def headline(self) -> str:
+        """One line with the numbers that matter."""
+        ...
 
 
 @dataclass(frozen=True)
