@@ -19,6 +19,7 @@ from acclimate.core.errors import UserError
 from acclimate.core.records import GENERAL
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Similarity = Annotated[float, Field(gt=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -105,7 +106,7 @@ class SplitParams(Section):
 
     validation_share: Share
     test_share: Share
-    cluster_threshold: Share
+    cluster_threshold: Similarity
     boilerplate_documents: Count
     cloze_items: Count
     cloze_left_characters: Count
@@ -122,7 +123,7 @@ class SplitParams(Section):
 class DedupParams(Section):
     """Near-duplicates inside each store."""
 
-    threshold: Share
+    threshold: Similarity
     shingle_words: Count
 
 
@@ -189,6 +190,7 @@ class TrainParams(Section):
     sequence_tokens: Count
     batch_sequences: Count
     learning_rate: Annotated[float, Field(gt=0)]
+    schedule: Literal["cosine", "linear"]
     warmup_share: Share
 
 
