@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import yaml
+
+from acclimate.core.dag_runs import note_dag_run, run_of
+from acclimate.core.errors import UserError
+from acclimate.core.params import load
+from acclimate.core.runs import in_use, key_of, open_run, prune, run_path, runs, seal_run
+from acclimate.core.worktrees import git
+
+CHECKOUT = Path(__file__).parents[2]
+OPEN = """
+import sys
+from pathlib import Path
+from acclimate.core.runs import open_run
+open_run(Path(sys.argv[1]), "a", {})
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A committed checkout with the real params.yaml, one module, one user document."""
+    root = tmp_path / "checkout"
+    for folder in ("include", "inputs", "champion", ".dvc"):
+        (root / folder).mkdir(parents=True)
+    shutil.copy2(CHECKOUT / "params.yaml", root / "params.yaml")
+    (root / "include/code.py").write_text("VERSION = 1\n")
+    (root / "inputs/README.md").write_text("documents go here\n")
+    (root / "champion/champion.json").write_text('{"version": null}\n')
+    (root / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    (root / ".dvc/.gitignore").write_text("/config.local\n/tmp\n/cache\n")
+    (root / ".gitignore").write_text("/.acclimate/\n/inputs/*\n!/inputs/README.md\n")
+    git(root, "init", "--quiet")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "first")
+    (root / "inputs/mine.jsonl").write_text('{"text": "mine"}\n')
+    return root
+
+
+def worktrees(root: Path) -> int:
+    return git(root, "worktree", "list", "--porcelain").count("worktree ")
+
+
+def test_a_run_is_the_checkout_as_it_is_uncommitted_edits_new_modules_and_user_documents_included(root: Path) -> None:
+    (root / "include/code.py").write_text("VERSION = 2\n")
+    (root / "include/new.py").write_text("NEW = True\n")
+    path = open_run(root, "a", {})
+    assert (path / "include/code.py").read_text() == "VERSION = 2\n"
+    assert (path / "include/new.py").exists()
+    assert (path / "inputs/mine.jsonl").read_text() == '{"text": "mine"}\n'
+
+
+def test_taking_a_snapshot_leaves_branch_index_and_stash_as_they_were(root: Path) -> None:
+    (root / "include/code.py").write_text("VERSION = 2\n")
+    before = [git(root, *ask) for ask in (("status", "--porcelain"), ("rev-parse", "HEAD"), ("stash", "list"))]
+    open_run(root, "a", {})
+    after = [git(root, *ask) for ask in (("status", "--porcelain"), ("rev-parse", "HEAD"), ("stash", "list"))]
+    assert after == before
+
+
+def test_an_unchanged_checkout_is_its_own_snapshot(root: Path) -> None:
+    open_run(root, "a", {})
+    assert runs(root)[0].commit == git(root, "rev-parse", "HEAD")
+
+
+def test_later_edits_do_not_reach_an_open_run(root: Path) -> None:
+    path = open_run(root, "a", {})
+    (root / "include/code.py").write_text("VERSION = 3\n")
+    (root / "inputs/mine.jsonl").write_text("edited in place\n")
+    assert open_run(root, "a", {}) == path
+    assert (path / "include/code.py").read_text() == "VERSION = 1\n"
+    assert (path / "inputs/mine.jsonl").read_text() == '{"text": "mine"}\n'
+
+
+def test_changes_are_in_the_params_of_the_run_and_nowhere_else(root: Path) -> None:
+    path = open_run(root, "a", {"train.rank": 8, "train.strategy": "dora"})
+    train = load(path / "params.yaml").train
+    assert (train.rank, train.strategy) == (8, "dora")
+    assert load(root / "params.yaml").train.rank == 16
+    assert runs(root)[0].changes == {"train.rank": 8, "train.strategy": "dora"}
+
+
+def test_a_change_that_breaks_a_rule_leaves_nothing_behind(root: Path) -> None:
+    with pytest.raises(UserError, match=r"params\.yaml:\d+: train\.rank = 0") as fault:
+        open_run(root, "a", {"train.rank": 0})
+    assert fault.value.fix == "ask for something else than train.rank=0"
+    assert (worktrees(root), list((root / ".acclimate/runs").iterdir())) == (1, [root / ".acclimate/runs/.lock"])
+
+
+def test_an_existing_run_refuses_other_dials_and_accepts_its_own(root: Path) -> None:
+    path = open_run(root, "a", {"train.rank": 8})
+    assert open_run(root, "a", {"train.rank": 8}) == path
+    with pytest.raises(UserError, match=r"exists with other dials than train\.rank=4"):
+        open_run(root, "a", {"train.rank": 4})
+
+
+@pytest.mark.parametrize("key", ["", "..", "a/b", "-a", "a.b", "a" * 81])
+def test_a_name_that_is_no_folder_or_tag_is_refused(root: Path, key: str) -> None:
+    with pytest.raises(UserError, match="cannot name a run"):
+        open_run(root, key, {})
+
+
+def test_too_little_disk_is_told_before_anything_is_made(root: Path) -> None:
+    text = (root / "params.yaml").read_text().replace("min_free_disk_mb: 2000 ", "min_free_disk_mb: 2000000000 ")
+    (root / "params.yaml").write_text(text)
+    with pytest.raises(UserError, match="2000000000 MB needed"):
+        open_run(root, "a", {})
+    assert worktrees(root) == 1
+
+
+def test_a_crash_half_way_does_not_block_the_next_try(root: Path) -> None:
+    half_made = root / ".acclimate/runs/a"
+    half_made.parent.mkdir(parents=True)
+    git(root, "worktree", "add", "--quiet", "--detach", str(half_made), "HEAD")
+    (half_made / "params.yaml").write_text("half")
+    shutil.rmtree(half_made / "include")
+    path = open_run(root, "a", {})
+    assert (path / "include/code.py").exists()
+    assert load(path / "params.yaml") == load(root / "params.yaml")
+
+
+def test_several_processes_that_open_the_same_run_at_once_all_succeed(root: Path) -> None:
+    def process(_number: int) -> int:
+        return subprocess.run([sys.executable, "-c", OPEN, str(root)], check=False).returncode
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(process, range(4))) == [0, 0, 0, 0]
+    assert worktrees(root) == 2
+
+
+def test_dvc_in_the_worktree_uses_the_cache_and_the_local_settings_of_the_checkout(root: Path) -> None:
+    (root / ".dvc/config.local").write_text("['remote \"store\"']\n    password = secret%1\n")
+    path = open_run(root, "a", {})
+    config = configparser.ConfigParser(interpolation=None)
+    config.read(path / ".dvc/config.local")
+    assert config["cache"]["dir"] == str(root / ".dvc/cache")
+    assert config["'remote \"store\"'"]["password"] == "secret%1"
+    assert (path / ".dvc/config.local").stat().st_mode & 0o077 == 0
+    assert git(path, "status", "--porcelain") == ""
+
+
+def test_sealing_commits_lock_and_params_and_tags_them_once(root: Path) -> None:
+    path = open_run(root, "a", {"train.rank": 8})
+    (path / "dvc.lock").write_text("schema: '2.0'\n")
+    commit = seal_run(root, "a")
+    assert seal_run(root, "a") == commit == git(root, "rev-parse", "acclimate/a")
+    assert git(root, "rev-parse", f"{commit}^") == git(root, "rev-parse", "HEAD")
+    assert yaml.safe_load(git(root, "show", f"{commit}:params.yaml"))["train"]["rank"] == 8
+    assert git(root, "log", "-1", "--format=%an <%ae>", commit) == "acclimate <acclimate@localhost>"
+
+
+def test_a_run_that_goes_on_after_it_was_sealed_is_sealed_again_on_top(root: Path) -> None:
+    path = open_run(root, "a", {})
+    (path / "dvc.lock").write_text("one\n")
+    first = seal_run(root, "a")
+    (path / "dvc.lock").write_text("two\n")
+    second = seal_run(root, "a")
+    assert git(root, "rev-parse", "acclimate/a^") == first
+    assert git(root, "show", f"{second}:dvc.lock") == "two"
+
+
+def test_the_users_hooks_do_not_run_on_our_commits(root: Path) -> None:
+    for hook in ("pre-commit", "commit-msg", "post-checkout"):
+        (root / ".git/hooks" / hook).write_text("#!/bin/sh\nexit 1\n")
+        (root / ".git/hooks" / hook).chmod(0o755)
+    path = open_run(root, "a", {"train.rank": 8})
+    assert seal_run(root, "a") == git(path, "rev-parse", "HEAD")
+
+
+def test_pruning_keeps_the_newest_and_the_one_in_use_and_every_tag(root: Path) -> None:
+    for second, key in enumerate("abcd"):
+        open_run(root, key, {})
+        record = root / f".acclimate/runs/{key}.json"
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"opened": f"2026-11-20T00:00:0{second}+00:00"}))
+    seal_run(root, "b")
+    with in_use(root, "a"):
+        assert prune(root, 1) == ["c", "b"]
+    assert [run.key for run in runs(root)] == ["d", "a"]
+    assert worktrees(root) == 3
+    assert git(root, "rev-parse", "--verify", "acclimate/b")
+    assert prune(root, 1) == ["a"]
+
+
+def test_a_pruned_run_is_said_not_to_exist(root: Path) -> None:
+    open_run(root, "a", {})
+    prune(root, 0)
+    with pytest.raises(UserError, match="there is no run 'a'"):
+        run_path(root, "a")
+
+
+def test_airflow_run_ids_become_distinct_short_keys() -> None:
+    assert key_of("nightly_7") == "nightly_7"
+    one, other = key_of("manual__2026-11-20T19:03:56.123+00:00"), key_of("manual__2026-11-20T19:03:56.124+00:00")
+    assert re.fullmatch(r"manual-2026-11-20T19-03-56-[0-9a-f]{6}", one)
+    assert one != other
+    assert len(key_of("x:" * 200)) <= 80
+    assert key_of("::").startswith("run-")
+
+
+def test_a_dag_run_is_found_by_its_id_and_unknown_before(root: Path) -> None:
+    run_id = "asset_triggered__2026-11-20T19:03:56+00:00"
+    assert run_of(root, "adapt_model", run_id) is None
+    note_dag_run(root, "adapt_model", run_id, "a")
+    assert run_of(root, "adapt_model", run_id) == "a"
+    assert run_of(root, "adapt_release", run_id) is None
