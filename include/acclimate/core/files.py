@@ -6,6 +6,7 @@ a process killed in between leaves the destination as it was.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -82,6 +83,16 @@ def read_parquet(path: Path) -> pa.Table:
     import pyarrow.parquet as pq
 
     return pq.read_table(path)
+
+
+def sha256(*paths: Path) -> str:
+    """The SHA-256 of the files' content, one after the other, as 64 hex digits."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as content:
+            while block := content.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def require_free_disk(directory: Path, megabytes: int) -> None:

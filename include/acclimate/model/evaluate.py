@@ -1,0 +1,110 @@
+"""Score the candidate, and the current champion on the same items.
+
+    artifacts/evaluate/
+        candidate/        <task>.jsonl, per-item results of the base with the new adapter
+        champion/         the same of the adapter in champion/, if there is one
+        evaluated.json    which two were compared, by hash
+
+The folder champion/ of the checkout holds champion.json: {"version": null} while there is none, else
+its version and "adapter_sha256", with adapter_model.safetensors and adapter_config.json beside it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acclimate.core.errors import UserError
+from acclimate.core.files import read_json, sha256, write_json
+from acclimate.model.adapter import WEIGHTS, load_adapted, load_tokenizer
+from acclimate.model.determinism import fix_randomness
+from acclimate.model.score import Summary, headline, score
+
+if TYPE_CHECKING:
+    from acclimate.core.params import CommonParams, ScoreParams
+
+FACTS = "evaluated.json"
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The adapter in use: its version in the registry and the hash of its weights."""
+
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class EvaluateReport:
+    """The candidate's score on every task, and the champion's if there is one."""
+
+    candidate_sha256: str
+    champion: Champion | None
+    candidate_tasks: dict[str, Summary]
+    champion_tasks: dict[str, Summary] | None
+
+    def headline(self) -> str:
+        """'domain cloze 0.416 (n=800), …; champion 3: domain cloze 0.398 (n=800), …'."""
+        candidate = headline(self.candidate_tasks)
+        if self.champion is None or self.champion_tasks is None:
+            return f"{candidate}; no champion yet"
+        return f"{candidate}; champion {self.champion.version}: {headline(self.champion_tasks)}"
+
+
+def run(
+    params: ScoreParams,
+    common: CommonParams,
+    *,
+    base: Path,
+    adapter: Path,
+    champion: Path,
+    evaluation: Path,
+    out: Path,
+) -> EvaluateReport:
+    """Score `base` with `adapter`, and with the adapter in `champion` if there is one, on `evaluation`.
+
+    Raises:
+        UserError: if a model cannot be loaded, a task has no items, or the champion's weights are not
+            those that champion.json names.
+    """
+    fix_randomness(common)
+    tokenizer = load_tokenizer(base)
+    candidate_sha256 = sha256(adapter / WEIGHTS)
+    current = read_champion(champion)
+    candidate_tasks = score(
+        load_adapted(base, adapter), tokenizer, evaluation, params, out / "candidate", seed=common.seed
+    )
+    champion_tasks = None
+    if current is not None and current.sha256 == candidate_sha256:
+        shutil.copytree(out / "candidate", out / "champion")
+        champion_tasks = candidate_tasks
+    elif current is not None:
+        champion_tasks = score(
+            load_adapted(base, champion), tokenizer, evaluation, params, out / "champion", seed=common.seed
+        )
+    facts: dict[str, Any] = {"candidate_sha256": candidate_sha256, "champion": current and asdict(current)}
+    write_json(out / FACTS, facts)
+    return EvaluateReport(candidate_sha256, current, candidate_tasks, champion_tasks)
+
+
+def read_champion(folder: Path) -> Champion | None:
+    """Who is champion according to champion.json, or None while nobody is.
+
+    Raises:
+        UserError: if the weights beside champion.json are missing or are not the ones it names.
+    """
+    named = read_json(folder / "champion.json")
+    if named["version"] is None:
+        return None
+    weights = folder / WEIGHTS
+    found = sha256(weights) if weights.is_file() else None
+    if found != named["adapter_sha256"]:
+        raise UserError(
+            f"{weights} {'is missing' if found is None else f'has sha256 {found}'}, "
+            f"champion.json names {named['adapter_sha256']}",
+            why="the candidate would be compared with something that is not the champion",
+            fix="run `acclimate champion`, which fetches the registry's champion anew",
+        )
+    return Champion(version=str(named["version"]), sha256=named["adapter_sha256"])

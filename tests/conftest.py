@@ -1,0 +1,164 @@
+"""A finished run of a tiny model, made once for the tests of release, serving and watch."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from acclimate.core.files import read_json, write_json, write_jsonl, write_parquet
+from acclimate.core.params import load, with_changes
+from acclimate.core.reports import report_path, write_report
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = {
+    "common.threads": 1,
+    "common.min_free_disk_mb": 0,
+    "base.vocabulary": 320,
+    "base.hidden": 64,
+    "base.heads": 2,
+    "base.layers": 2,
+    "base.sequence_tokens": 128,
+    "base.batch_sequences": 2,
+    "base.steps": 4,
+    "train.steps": 4,
+    "train.sequence_tokens": 64,
+    "train.batch_sequences": 2,
+    "quantize.group_size": 32,
+    "quantize.calibration_texts": 8,
+    "package.max_prompt_tokens": 96,
+    "package.max_new_tokens": 16,
+    "drift.min_requests": 20,
+    "drift.permutations": 200,
+}
+QUESTIONS = [
+    f"What does numpy.{verb}{noun} do along axis {axis}?"
+    for verb in ("arg", "cum", "nan")
+    for noun in ("sum", "max", "min", "mean")
+    for axis in range(3)
+]
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout whose stages have run, with a tiny model; the two gates' verdicts are written here."""
+    checkout = tmp_path_factory.mktemp("finished") / "run-a"
+    checkout.mkdir()
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    (checkout / "params.yaml").write_text(with_changes(text, SMALL), encoding="utf-8")
+    (checkout / "dvc.lock").write_text("schema: '2.0'\n", encoding="utf-8")
+    rows = [
+        {"id": str(place), "kind": "domain_questions", "text": f"Question: {question}\nAnswer: It reduces an array."}
+        for place, question in enumerate(QUESTIONS)
+    ]
+    rows.append({"id": "g", "kind": "general_replay", "text": "os.path.join\n\nJoin two paths."})
+    write_jsonl(checkout / "artifacts/mix/train.jsonl", rows)
+    write_json(report_path("mix", checkout), {"stage": "mix", "headline": "37 records", "dataset_sha256": "d" * 64})
+    _base(checkout)
+    adapt(checkout)
+    _commit(checkout)
+    return checkout
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database with all its tables: making them takes seconds, copying the file does not."""
+    import mlflow
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    mlflow.MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def home_folder(tmp_path: Path, migrated_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An ACCLIMATE_HOME of its own, with an empty registry."""
+    home = tmp_path / "home"
+    (home / ".acclimate/mlflow").mkdir(parents=True)
+    shutil.copyfile(migrated_database, home / ".acclimate/mlflow/mlflow.db")
+    monkeypatch.setenv("ACCLIMATE_HOME", str(home))
+    for name in ("MLFLOW_TRACKING_URI", "ACCLIMATE_ENDPOINT_URL", "ACCLIMATE_REQUEST_LOG"):
+        monkeypatch.delenv(name, raising=False)
+    return home
+
+
+@pytest.fixture
+def gated_run(finished_run: Path, home_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, and an empty registry to release it into."""
+    shutil.copyfile(finished_run / "params.yaml", home_folder / "params.yaml")
+    return Path(shutil.copytree(finished_run, tmp_path / "run-a"))
+
+
+@pytest.fixture
+def another_run(gated_run: Path, tmp_path: Path) -> Path:
+    """A second gated run with the same base and another adapter."""
+    other = Path(shutil.copytree(gated_run, tmp_path / "run-b"))
+    text = (other / "params.yaml").read_text(encoding="utf-8")
+    (other / "params.yaml").write_text(with_changes(text, {"train.learning_rate": 0.004}), encoding="utf-8")
+    for folder in ("train", "quantize"):
+        shutil.rmtree(other / "artifacts" / folder)
+    adapt(other)
+    return other
+
+
+def adapt(checkout: Path) -> None:
+    """Train, merge and quantise for real, and write the verdicts that the gates would."""
+    from acclimate.model import train
+    from acclimate.release import quantize
+
+    params = load(checkout / "params.yaml")
+    base, dataset = checkout / "artifacts/base", checkout / "artifacts/mix/train.jsonl"
+    adapter, quantized = checkout / "artifacts/train", checkout / "artifacts/quantize"
+    adapter.mkdir()
+    quantized.mkdir()
+    trained = train.run(params.train, params.common, base=base, dataset=dataset, out=adapter)
+    write_report(report_path("train", checkout), "train", trained)
+    small = quantize.run(params.quantize, params.common, base=base, adapter=adapter, dataset=dataset, out=quantized)
+    write_report(report_path("quantize", checkout), "quantize", small)
+    _verdicts(checkout, trained.adapter_sha256, small.quantized_sha256)
+
+
+def _base(checkout: Path) -> None:
+    import pyarrow as pa
+
+    from acclimate.model import base
+
+    params = load(checkout / "params.yaml")
+    general = checkout / "general.parquet"
+    texts = [f"os.path.{name}\n\nReturn the {name} of a file as a string." for name in ("size", "name", "mode")] * 20
+    write_parquet(general, pa.table({"text": texts}))
+    out = checkout / "artifacts/base"
+    out.mkdir(parents=True)
+    write_report(report_path("base", checkout), "base", base.run(params.base, params.common, general=general, out=out))
+
+
+def _verdicts(checkout: Path, adapter_sha256: str, quantized_sha256: str) -> None:
+    numbers = {"base": 0.3, "candidate": 0.45, "champion": None, "difference": 0.15}
+    metric = {**numbers, "interval": [0.1, 0.2], "p_value": 0.001, "n": 800}
+    gate = {
+        "stage": "gate",
+        "headline": "pass",
+        "verdict": "pass",
+        "reasons": ["domain cloze 0.300 → 0.450"],
+        "candidate_sha256": adapter_sha256,
+        "metrics": {"domain_cloze": metric},
+    }
+    write_json(report_path("gate", checkout), gate)
+    verdict = {"stage": "evaluate_quantized", "verdict": "pass", "reasons": [], "quantized_sha256": quantized_sha256}
+    write_json(report_path("evaluate_quantized", checkout), verdict)
+
+
+def _commit(checkout: Path) -> None:
+    identity = {f"GIT_{who}_{what}": "t" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    for command in (["init", "-q"], ["add", "params.yaml"], ["commit", "-q", "-m", "run"]):
+        subprocess.run(["git", *command], cwd=checkout, check=True, env={**os.environ, **identity})
+
+
+def change_report(checkout: Path, stage: str, **changes: object) -> None:
+    """Overwrite fields of a report."""
+    path = report_path(stage, checkout)
+    path.write_text(json.dumps({**read_json(path), **changes}), encoding="utf-8")

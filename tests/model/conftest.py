@@ -1,0 +1,131 @@
+"""A model of 30 thousand parameters and the texts it is made from, trained once for all tests of this folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from acclimate.core.files import write_jsonl, write_parquet
+from acclimate.core.params import BaseParams, CommonParams, TrainParams
+from acclimate.core.records import Document, document_id, document_schema
+
+GENERAL = [
+    f"os.path.{verb}{noun}\n\n{verb.title()} the {noun} of {count} files and return it as a string."
+    for verb in ("get", "set", "split", "join")
+    for noun in ("name", "size", "mode", "owner", "root")
+    for count in (1, 2, 3)
+]
+DOMAIN = [
+    f"numpy.{verb}{noun}\n\n{verb.title()} the {noun} of an array along axis {axis}."
+    for verb in ("arg", "cum", "nan")
+    for noun in ("sum", "max", "min", "mean")
+    for axis in (0, 1, 2)
+]
+
+
+@pytest.fixture(scope="session")
+def common() -> CommonParams:
+    return CommonParams(seed=7, threads=1, min_free_disk_mb=0)
+
+
+@pytest.fixture(scope="session")
+def base_params() -> BaseParams:
+    return BaseParams(
+        model="local:tiny",
+        revision=None,
+        vocabulary=320,
+        hidden=32,
+        layers=2,
+        heads=2,
+        sequence_tokens=32,
+        batch_sequences=4,
+        steps=12,
+        learning_rate=0.01,
+    )
+
+
+@pytest.fixture(scope="session")
+def train_params() -> TrainParams:
+    return TrainParams(
+        strategy="lora",
+        rank=4,
+        alpha=8,
+        dropout=0.0,
+        steps=6,
+        sequence_tokens=32,
+        batch_sequences=2,
+        learning_rate=0.01,
+        schedule="cosine",
+        warmup_share=0.1,
+    )
+
+
+@pytest.fixture(scope="session")
+def general(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("general") / "general.parquet"
+    rows = [
+        Document(
+            id=document_id("stdlib", text), text=text, source="stdlib", type="raw_text", domain="general", group="os"
+        ).model_dump()
+        for text in GENERAL
+    ]
+    write_parquet(path, pa.Table.from_pylist(rows, schema=document_schema()))
+    return path
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("mix") / "train.jsonl"
+    rows = [{"id": str(place), "kind": "domain_documents", "text": text} for place, text in enumerate(DOMAIN)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_base(
+    tmp_path_factory: pytest.TempPathFactory, base_params: BaseParams, common: CommonParams, general: Path
+) -> Path:
+    from acclimate.model.base import run
+
+    out = tmp_path_factory.mktemp("base")
+    run(base_params, common, general=general, out=out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny_adapter(
+    tmp_path_factory: pytest.TempPathFactory,
+    train_params: TrainParams,
+    common: CommonParams,
+    tiny_base: Path,
+    dataset: Path,
+) -> Path:
+    from acclimate.model.train import run
+
+    out = tmp_path_factory.mktemp("adapter")
+    run(train_params, common, base=tiny_base, dataset=dataset, out=out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six cloze items and four texts per task, with what a template engine or a parser could stumble over."""
+    out = tmp_path_factory.mktemp("evaluation")
+    lefts = ("Get the {{name}} of ", "[1] Return the ", "{% raw %} Join\n  ", "Split the ", "os.path.", "7")
+    for task in ("domain", "general"):
+        cloze = [
+            {"id": f"{task}{i}", "document": f"d{i}", "cluster": f"c{i // 2}", "left": left, "right": " as a string."}
+            | {"choices": ["name", "size", "mode", "owner"], "label": i % 4}
+            for i, left in enumerate(lefts)
+        ]
+        texts = ["Set the gr\u00f6\u00dfe.", "12", "[1, 2]", "Get the name of 2 files and return it as a string. " * 4]
+        rows = [
+            {"id": f"{task}{i}", "document": f"d{i}", "cluster": f"c{min(i, 2)}", "text": text}
+            for i, text in enumerate(texts)
+        ]
+        write_jsonl(out / f"{task}_cloze.jsonl", cloze)
+        write_jsonl(out / f"{task}_text.jsonl", rows)
+    return out

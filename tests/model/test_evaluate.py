@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from acclimate.core.errors import UserError
+from acclimate.core.files import read_json, sha256, write_json
+from acclimate.core.params import CommonParams, GateParams, ScoreParams
+from acclimate.model import baseline, evaluate, gate
+
+PARAMS = ScoreParams(batch_items=4, max_items=None)
+GATE = GateParams(min_relative_gain=0.25, alpha=0.05, min_retention=0.9, resamples=200)
+
+
+@pytest.fixture
+def nobody(tmp_path: Path) -> Path:
+    """champion/ before the first promotion."""
+    write_json(tmp_path / "champion/champion.json", {"version": None})
+    return tmp_path / "champion"
+
+
+@pytest.fixture
+def champion(tmp_path: Path, tiny_adapter: Path) -> Path:
+    """champion/ with the tiny adapter as version 3."""
+    folder = Path(shutil.copytree(tiny_adapter, tmp_path / "champion"))
+    named = {"version": "3", "adapter_sha256": sha256(folder / "adapter_model.safetensors")}
+    write_json(folder / "champion.json", named)
+    return folder
+
+
+@pytest.fixture
+def untrained(tmp_path: Path, tiny_adapter: Path) -> Path:
+    """An adapter as it is before the first step: one of each pair of factors is zero."""
+    from safetensors.torch import load_file, save_file
+
+    folder = Path(shutil.copytree(tiny_adapter, tmp_path / "untrained"))
+    weights = load_file(folder / "adapter_model.safetensors")
+    zeroed = {name: weight * 0 if "lora_B" in name else weight for name, weight in weights.items()}
+    save_file(zeroed, folder / "adapter_model.safetensors")
+    return folder
+
+
+def test_without_a_champion_only_the_candidate_is_scored(
+    tiny_base: Path, tiny_adapter: Path, nobody: Path, evaluation: Path, common: CommonParams, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    report = evaluate.run(
+        PARAMS, common, base=tiny_base, adapter=tiny_adapter, champion=nobody, evaluation=evaluation, out=out
+    )
+    assert report.champion is None
+    assert report.headline().endswith("no champion yet")
+    assert read_json(out / "evaluated.json") == {
+        "candidate_sha256": sha256(tiny_adapter / "adapter_model.safetensors"),
+        "champion": None,
+    }
+    assert sorted(path.name for path in out.iterdir()) == ["candidate", "evaluated.json"]
+
+
+def test_a_champion_is_scored_on_the_same_items(
+    tiny_base: Path, untrained: Path, champion: Path, evaluation: Path, common: CommonParams, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    report = evaluate.run(
+        PARAMS, common, base=tiny_base, adapter=untrained, champion=champion, evaluation=evaluation, out=out
+    )
+    assert report.champion is not None
+    assert report.champion.version == "3"
+    assert report.champion_tasks != report.candidate_tasks
+    assert "; champion 3: domain cloze" in report.headline()
+
+
+def test_a_candidate_that_is_the_champion_is_scored_once(
+    tiny_base: Path, tiny_adapter: Path, champion: Path, evaluation: Path, common: CommonParams, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    report = evaluate.run(
+        PARAMS, common, base=tiny_base, adapter=tiny_adapter, champion=champion, evaluation=evaluation, out=out
+    )
+    assert report.champion_tasks is report.candidate_tasks
+    for path in (out / "candidate").iterdir():
+        assert (out / "champion" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_weights_other_than_the_champions_are_refused_before_anything_is_scored(
+    tiny_base: Path, tiny_adapter: Path, champion: Path, evaluation: Path, common: CommonParams, tmp_path: Path
+) -> None:
+    write_json(champion / "champion.json", {"version": "3", "adapter_sha256": "0" * 64})
+    with pytest.raises(UserError, match=r"champion\.json names 0000"):
+        evaluate.run(
+            PARAMS,
+            common,
+            base=tiny_base,
+            adapter=tiny_adapter,
+            champion=champion,
+            evaluation=evaluation,
+            out=tmp_path / "out",
+        )
+    assert not (tmp_path / "out").exists()
+    (champion / "adapter_model.safetensors").unlink()
+    with pytest.raises(UserError, match="is missing"):
+        evaluate.read_champion(champion)
+
+
+def test_an_untrained_adapter_is_the_base_and_fails_the_gate(
+    tiny_base: Path, untrained: Path, nobody: Path, evaluation: Path, common: CommonParams, tmp_path: Path
+) -> None:
+    baseline.run(PARAMS, common, base=tiny_base, evaluation=evaluation, out=tmp_path / "baseline")
+    evaluate.run(
+        PARAMS,
+        common,
+        base=tiny_base,
+        adapter=untrained,
+        champion=nobody,
+        evaluation=evaluation,
+        out=tmp_path / "evaluate",
+    )
+    report = gate.run(GATE, common, baseline=tmp_path / "baseline", evaluated=tmp_path / "evaluate")
+    assert report.verdict == "fail"
+    assert report.reasons[0] == "the adapter changes nothing: on all 20 items the candidate is the base"
