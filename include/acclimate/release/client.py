@@ -1,0 +1,52 @@
+"""Asking the endpoint over HTTP: who it is, and what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+from typing import Any
+
+from acclimate.core.errors import UserError
+
+DEFAULT_URL = "http://127.0.0.1:3000"
+ANSWER_SECONDS = 60.0
+
+
+def endpoint_url() -> str:
+    """ACCLIMATE_ENDPOINT_URL, else the default port on loopback."""
+    return os.environ.get("ACCLIMATE_ENDPOINT_URL", DEFAULT_URL).rstrip("/")
+
+
+def health(url: str) -> dict[str, Any] | None:
+    """What the endpoint says of itself, or None while nothing answers there or it is not ready."""
+    try:
+        return _json(f"{url}/health", None, timeout=5.0)
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return None
+
+
+def ask(url: str, question: str) -> dict[str, Any]:
+    """The endpoint's answer to a question.
+
+    Raises:
+        UserError: if it refuses, with its own words.
+    """
+    try:
+        return _json(f"{url}/generate", {"question": question}, timeout=ANSWER_SECONDS)
+    except urllib.error.HTTPError as fault:
+        said = fault.read().decode(errors="replace").strip()
+        raise UserError(
+            f"the endpoint at {url} answers {fault.code}: {said}",
+            why="the champion is served but cannot be used",
+            fix="read .acclimate/logs/endpoint.log",
+        ) from None
+
+
+def _json(url: str, body: dict[str, Any] | None, *, timeout: float) -> dict[str, Any]:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=timeout) as response:
+        answer: dict[str, Any] = json.load(response)
+    return answer

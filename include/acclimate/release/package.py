@@ -1,0 +1,197 @@
+"""Build the Bento of this run's registered version: what the gates judged, and nothing else.
+
+    acclimate package         # a Bento acclimate-<domain>:v<version>-<sha8>; writes reports/package.json
+
+The Bento holds the model, the service and a manifest with hashes and limits; the service checks the
+hash again before it serves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+from acclimate.core.errors import UserError
+from acclimate.core.files import read_json, write_json
+from acclimate.core.home import state
+from acclimate.core.params import Params, load
+from acclimate.core.reports import report_path
+from acclimate.release import weights
+from acclimate.release.evidence import Evidence, read_evidence, read_required, require_pass
+from acclimate.release.registry import CHALLENGER, CHAMPION, aliases, connect
+from acclimate.release.weights import folder_sha256
+
+SERVICE = Path(__file__).resolve().parents[3] / "bento"
+RUNTIME = ("bentoml", "fastapi", "pydantic", "prometheus-client", "torch", "transformers", "tokenizers", "safetensors")
+"""What the Bento needs where it is served, pinned to what it was built with."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """No options: the section `package` of params.yaml has the dials."""
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Build the Bento of the run in the current folder and say its tag."""
+    done = package(Path())
+    print(f"packaged {done['model']} version {done['version']} as {done['bento']}")
+    return 0
+
+
+def package(checkout: Path) -> dict[str, Any]:
+    """Build the Bento, or find it built; tags the model version with it and writes reports/package.json.
+
+    Raises:
+        UserError: if a gate did not pass, the model is not the one that was judged, the registry holds
+            another adapter, or the limits exceed what the model can read.
+    """
+    params = load(checkout / "params.yaml")
+    evidence = read_evidence(checkout)
+    require_pass(evidence.gate, "gate")
+    registered = read_required(checkout, "register")
+    client = connect()
+    _require_same_adapter(client.get_model_version(registered["model"], registered["version"]), evidence)
+    _require_standing(aliases(client, registered["model"]), registered)
+    model = _judged_model(checkout, params, evidence)
+    require_room(model, params)
+    manifest = _manifest(params, evidence, registered, model)
+    tag = f"{registered['model']}:v{registered['version']}-{manifest['sha256'][:8]}"
+    built = bento_path(tag)
+    if not (built.exists() and _manifest_of(built) == manifest):
+        _build(tag, model, manifest)
+    client.set_model_version_tag(registered["model"], registered["version"], "bento", tag)
+    report = {"model": registered["model"], "version": registered["version"], "bento": tag, "manifest": manifest}
+    write_json(report_path("package", checkout), report)
+    return report
+
+
+def bento_store() -> Path:
+    """BENTOML_HOME: where Bentos are built and served from."""
+    return state() / "bentoml"
+
+
+def bento_path(tag: str) -> Path:
+    """The folder of a built Bento in the store."""
+    name, _, version = tag.partition(":")
+    return bento_store() / "bentos" / name / version
+
+
+def bento_environment() -> dict[str, str]:
+    """The environment in which bentoml is run: our store, no reports home."""
+    return {**os.environ, "BENTOML_HOME": str(bento_store()), "BENTOML_DO_NOT_TRACK": "True", "DO_NOT_TRACK": "1"}
+
+
+def require_room(model: Path, params: Params) -> None:
+    """Raise UserError if prompt and completion together exceed the positions the model knows."""
+    positions = read_json(model / "config.json").get("max_position_embeddings")
+    asked = params.package.max_prompt_tokens + params.package.max_new_tokens
+    if positions is not None and asked > positions:
+        raise UserError(
+            f"package.max_prompt_tokens + package.max_new_tokens = {asked}, the model reads {positions} tokens",
+            why="beyond what it was trained on, a model writes nonsense",
+            fix=f"lower one of them in params.yaml so that both together are at most {positions}",
+        )
+
+
+def _require_same_adapter(version: Any, evidence: Evidence) -> None:
+    registered = version.tags.get("adapter_sha256", "")
+    if registered != evidence.adapter_sha256:
+        raise UserError(
+            f"version {version.version} of {version.name} is adapter {registered[:8]}, "
+            f"this run trained {evidence.adapter_sha256[:8]}",
+            why="the Bento would not be the version whose name it bears",
+            fix="run `acclimate register` here, then package again",
+        )
+
+
+def _require_standing(standing: dict[str, str | None], registered: dict[str, Any]) -> None:
+    if registered["version"] not in (standing[CHALLENGER], standing[CHAMPION]):
+        raise UserError(
+            f"version {registered['version']} of {registered['model']} is not the challenger "
+            f"(that is {standing[CHALLENGER] or 'none'})",
+            why="another run has registered since; only the challenger can be released",
+            fix="run `acclimate register` here again if this run is to be released",
+        )
+
+
+def _judged_model(checkout: Path, params: Params, evidence: Evidence) -> Path:
+    """The folder that params.package.weights names, shown to be what the gates judged."""
+    quantize = read_required(checkout, "quantize")
+    if quantize["adapter_sha256"] != evidence.adapter_sha256:
+        raise _not_judged("reports/quantize.json", quantize["adapter_sha256"], evidence.adapter_sha256)
+    judged = quantize["merged_sha256"]
+    if params.package.weights == "quantized":
+        verdict = read_required(checkout, "evaluate_quantized")
+        require_pass(verdict, "evaluate_quantized")
+        judged = verdict["quantized_sha256"]
+    model = checkout / "artifacts/quantize" / params.package.weights
+    if (found := folder_sha256(model)) != judged:
+        raise _not_judged(f"artifacts/quantize/{params.package.weights}", found, judged)
+    return model
+
+
+def _not_judged(what: str, found: str, judged: str) -> UserError:
+    return UserError(
+        f"{what} is {found[:8]}, the gate judged {judged[:8]}",
+        why="only what was judged may be served",
+        fix="run `dvc repro evaluate_quantized`, then package again",
+    )
+
+
+def _manifest(params: Params, evidence: Evidence, registered: dict[str, Any], model: Path) -> dict[str, Any]:
+    """What the service says of itself and holds itself to; nothing in it depends on when or where it was built."""
+    return {
+        "model": registered["model"],
+        "version": registered["version"],
+        "domain": params.ingest.domain,
+        "weights": params.package.weights,
+        "sha256": folder_sha256(model),
+        "adapter_sha256": evidence.adapter_sha256,
+        "base_sha256": evidence.base_sha256,
+        "dataset_sha256": evidence.dataset_sha256,
+        "git_commit": evidence.git_commit,
+        "run": evidence.run,
+        "max_prompt_tokens": params.package.max_prompt_tokens,
+        "max_new_tokens": params.package.max_new_tokens,
+        "threads": params.common.threads,
+        "gate": {"verdict": evidence.gate["verdict"], "reasons": evidence.gate["reasons"]},
+    }
+
+
+def _manifest_of(bento: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = read_json(bento / "src/manifest.json")
+    return manifest
+
+
+def _build(tag: str, model: Path, manifest: dict[str, Any]) -> None:
+    name, _, version = tag.partition(":")
+    shutil.rmtree(bento_path(tag), ignore_errors=True)  # of the same tag with another manifest
+    with tempfile.TemporaryDirectory() as folder:
+        context = Path(folder)
+        shutil.copytree(SERVICE, context, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(model, context / "model")
+        write_json(context / "manifest.json", manifest)
+        _add_loader(context)
+        packages = [*RUNTIME, *(["gptqmodel", "optimum"] if manifest["weights"] == "quantized" else [])]
+        pins = "".join(f"{package}=={installed(package)}\n" for package in packages)
+        (context / "requirements.txt").write_text(pins, encoding="utf-8")
+        command = [sys.executable, "-m", "bentoml", "build", "--name", name, "--version", version]
+        done = subprocess.run(
+            command, cwd=context, env=bento_environment(), capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, f"bentoml build failed:\n{done.stdout}\n{done.stderr}"
+
+
+def _add_loader(context: Path) -> None:
+    """Put acclimate.release.weights, and nothing else of Acclimate, into the Bento."""
+    target = context / "acclimate/release"
+    target.mkdir(parents=True)
+    for package_folder in (target, target.parent):
+        (package_folder / "__init__.py").write_text('"""The part of Acclimate a Bento needs."""\n', encoding="utf-8")
+    shutil.copyfile(Path(weights.__file__), target / "weights.py")

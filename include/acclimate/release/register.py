@@ -1,0 +1,215 @@
+"""Register the gated adapter of this run in MLflow as challenger.
+
+    acclimate register        # writes reports/register.json
+
+What is registered runs by itself (base and adapter as safetensors, the code beside them) and carries
+its evidence: params, metrics, every report, the dataset's hash, the git commit, the gate's verdict.
+Registering the same adapter again finds the version that is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from acclimate.core.errors import UserError
+from acclimate.core.files import write_json, write_jsonl
+from acclimate.core.params import Params, load
+from acclimate.core.reports import report_path
+from acclimate.release.evidence import ADAPTER_FILES, Evidence, read_evidence, require_pass
+from acclimate.release.reference import reference_questions
+from acclimate.release.registry import CHALLENGER, aliases, connect, experiment, model_name, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+RUNTIME = ("torch", "transformers", "tokenizers", "safetensors", "peft", "mlflow")
+"""What the registered model needs where it is loaded, pinned to what it was made with."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """No options: params.yaml and the reports say it all."""
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Register the run in the current folder and say under which version."""
+    done = register(Path())
+    print(f"registered {done['model']} version {done['version']} ({', '.join(done['aliases']) or 'no alias'})")
+    return 0
+
+
+def register(checkout: Path) -> dict[str, Any]:
+    """Register the adapter of the run in `checkout`, or find it registered; writes reports/register.json.
+
+    Raises:
+        UserError: if the gate did not pass, its candidate is not the adapter on disk, this adapter was
+            rolled back before, or the registry does not answer.
+    """
+    params = load(checkout / "params.yaml")
+    evidence = read_evidence(checkout)
+    require_pass(evidence.gate, "gate")
+    client = connect()
+    name = model_name(params.ingest.domain)
+    found = _registered(client, name, evidence) or _log_and_create(client, name, checkout, params, evidence)
+    _require_not_rolled_back(found)
+    standing = aliases(client, name)
+    version = str(found.version)
+    if version not in standing.values():
+        client.set_registered_model_alias(name, CHALLENGER, version)
+        standing[CHALLENGER] = version
+    report = {
+        "model": name,
+        "version": version,
+        "run_id": found.run_id,
+        "adapter_sha256": evidence.adapter_sha256,
+        "aliases": [alias for alias, at in standing.items() if at == version],
+        "urls": _urls(client, name, found),
+    }
+    write_json(report_path("register", checkout), report)
+    return report
+
+
+def _registered(client: MlflowClient, name: str, evidence: Evidence) -> Any | None:
+    same = f"name = '{name}' and tags.adapter_sha256 = '{evidence.adapter_sha256}'"
+    found = [
+        version
+        for version in client.search_model_versions(same)
+        if version.tags.get("base_sha256") == evidence.base_sha256
+    ]
+    return min(found, key=lambda version: int(version.version), default=None)
+
+
+def _require_not_rolled_back(version: Any) -> None:
+    if reason := version.tags.get("rolled_back"):
+        raise UserError(
+            f"this adapter is version {version.version} of {version.name}, rolled back: {reason}",
+            why="registering it again would let the same fault be released a second time",
+            fix="train another candidate, or delete the version's tag rolled_back in MLflow if the reason is gone",
+        )
+
+
+def _log_and_create(client: MlflowClient, name: str, checkout: Path, params: Params, evidence: Evidence) -> Any:
+    """One MLflow run with all evidence, then the version with all its tags in one call.
+
+    A crash before that call leaves a run without a version, never a version without evidence.
+    """
+    import mlflow
+
+    experiment_id = experiment(client, name)
+    with mlflow.start_run(experiment_id=experiment_id, run_name=evidence.run, log_system_metrics=False) as run:
+        mlflow.set_tags({"run": evidence.run, "git_commit": evidence.git_commit})
+        mlflow.log_params(flattened(yaml.safe_load((checkout / "params.yaml").read_text(encoding="utf-8"))))
+        _log_metrics(evidence)
+        _log_dataset(name, evidence)
+        _log_files(checkout)
+        model_uri = _log_model(checkout, params, evidence)
+        return mlflow.register_model(model_uri, name, tags=_tags(run.info.run_id, evidence))
+
+
+def _tags(run_id: str, evidence: Evidence) -> dict[str, str]:
+    return {
+        "run": evidence.run,
+        "mlflow_run": run_id,
+        "git_commit": evidence.git_commit,
+        "dataset_sha256": evidence.dataset_sha256,
+        "adapter_sha256": evidence.adapter_sha256,
+        "base_sha256": evidence.base_sha256,
+        "gate.verdict": evidence.gate["verdict"],
+        "gate.reasons": json.dumps(evidence.gate["reasons"]),
+    }
+
+
+def flattened(values: Any, prefix: str = "") -> dict[str, str]:
+    """Nested dials as MLflow params: {"train.rank": "16", "ingest.sources.0.name": "inputs", …}."""
+    if isinstance(values, dict | list):
+        items = values.items() if isinstance(values, dict) else enumerate(values)
+        return {
+            key: text
+            for part, value in items
+            for key, text in flattened(value, f"{prefix}.{part}" if prefix else str(part)).items()
+        }
+    return {prefix: "null" if values is None else str(values)}
+
+
+def _log_metrics(evidence: Evidence) -> None:
+    import mlflow
+
+    for metric, row in evidence.gate["metrics"].items():
+        numbers = {part: row.get(part) for part in ("base", "candidate", "champion", "difference", "p_value")}
+        mlflow.log_metrics({f"{metric}.{part}": float(n) for part, n in numbers.items() if n is not None})
+    for step, loss in evidence.reports["train"]["loss_curve"]:
+        mlflow.log_metric("train.loss", loss, step=int(step))
+    mlflow.log_metric("train.final_loss", evidence.reports["train"]["final_loss"])
+
+
+def _log_dataset(name: str, evidence: Evidence) -> None:
+    import mlflow
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+
+    source = CodeDatasetSource(
+        {"git_commit": evidence.git_commit, "git_tag": f"acclimate/{evidence.run}", "path": "artifacts/mix/train.jsonl"}
+    )
+    # MLflow keeps at most 36 characters of a digest; the whole hash is a tag of the model version.
+    dataset = MetaDataset(source, name=f"{name}-training-set", digest=evidence.dataset_sha256[:32])
+    mlflow.log_input(dataset, context="training", tags={"sha256": evidence.dataset_sha256})
+
+
+def _log_files(checkout: Path) -> None:
+    import mlflow
+
+    for path in sorted((checkout / "reports").glob("*.json")):
+        mlflow.log_artifact(str(path), "reports")
+    for path in (checkout / "reports/run.html", checkout / "dvc.lock", checkout / "params.yaml"):
+        if path.exists():
+            mlflow.log_artifact(str(path))
+    with tempfile.TemporaryDirectory() as folder:
+        questions = reference_questions(checkout / "artifacts/mix/train.jsonl")
+        write_jsonl(Path(folder) / "questions.jsonl", ({"question": question} for question in questions))
+        mlflow.log_artifact(str(Path(folder) / "questions.jsonl"), "reference")
+
+
+def _log_model(checkout: Path, params: Params, evidence: Evidence) -> str:
+    import mlflow
+
+    from acclimate.release import pyfunc_model
+
+    base = params.base
+    by_reference = base.model != "local:tiny" and not Path(base.model).is_dir()
+    with tempfile.TemporaryDirectory() as folder:
+        # MLflow names an artifact by its last folder, and only the adapter's own files are to travel.
+        adapter = Path(folder) / "adapter"
+        adapter.mkdir()
+        for file in ADAPTER_FILES:
+            shutil.copyfile(checkout / "artifacts/train" / file, adapter / file)
+        artifacts = {"adapter": str(adapter)}
+        if not by_reference:
+            artifacts["base"] = str(checkout / "artifacts/base")
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(Path(pyfunc_model.__file__)),
+            artifacts=artifacts,
+            model_config={"base_id": base.model, "base_revision": base.revision} if by_reference else {},
+            pip_requirements=[f"{package}=={installed(package)}" for package in RUNTIME],
+            metadata={"adapter_sha256": evidence.adapter_sha256, "base_sha256": evidence.base_sha256},
+        )
+    return str(logged.model_uri)
+
+
+def _urls(client: MlflowClient, name: str, version: Any) -> dict[str, str]:
+    """Pages of the MLflow UI; empty when the registry is a file and has none."""
+    uri = tracking_uri().rstrip("/")
+    if not uri.startswith("http"):
+        return {}
+    run = client.get_run(version.run_id)
+    return {
+        "version": f"{uri}/#/models/{name}/versions/{version.version}",
+        "run": f"{uri}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}",
+    }

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from acclimate.core.errors import UserError
+from acclimate.core.files import read_json
+from acclimate.core.params import load, with_changes
+from acclimate.release.package import bento_path, package, require_room
+from acclimate.release.register import register
+from acclimate.release.registry import connect
+from acclimate.release.weights import folder_sha256
+
+MODEL = "acclimate-scientific-python"
+
+
+def edit(checkout: Path, stage: str, **changes: object) -> None:
+    path = checkout / f"reports/{stage}.json"
+    path.write_text(json.dumps({**read_json(path), **changes}), encoding="utf-8")
+
+
+def test_the_bento_holds_the_judged_model_and_says_so(gated_run: Path) -> None:
+    register(gated_run)
+    report = package(gated_run)
+
+    judged = read_json(gated_run / "reports/evaluate_quantized.json")["quantized_sha256"]
+    assert report["bento"] == f"{MODEL}:v1-{judged[:8]}"
+    source = bento_path(report["bento"]) / "src"
+    assert folder_sha256(source / "model") == judged
+    manifest = read_json(source / "manifest.json")
+    assert manifest == report["manifest"]
+    assert (manifest["version"], manifest["sha256"], manifest["max_prompt_tokens"]) == ("1", judged, 96)
+    assert manifest["gate"]["verdict"] == "pass"
+    assert connect().get_model_version(MODEL, "1").tags["bento"] == report["bento"]
+    pins = (source / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert all("==" in pin for pin in pins)
+
+
+def test_packaging_again_keeps_the_bento_that_is_there(gated_run: Path) -> None:
+    register(gated_run)
+    report = package(gated_run)
+    built = (bento_path(report["bento"]) / "bento.yaml").stat().st_mtime_ns
+    assert package(gated_run) == report
+    assert (bento_path(report["bento"]) / "bento.yaml").stat().st_mtime_ns == built
+
+
+def test_other_weights_than_the_judged_ones_are_refused(gated_run: Path) -> None:
+    register(gated_run)
+    weights = gated_run / "artifacts/quantize/quantized/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError, match=r"artifacts/quantize/quantized is .* the gate judged"):
+        package(gated_run)
+
+
+def test_a_quantised_model_that_failed_its_gate_is_refused(gated_run: Path) -> None:
+    register(gated_run)
+    edit(gated_run, "evaluate_quantized", verdict="fail", reasons=["domain cloze kept 0.81"])
+    with pytest.raises(UserError, match=r"evaluate_quantized is fail: domain cloze kept 0\.81"):
+        package(gated_run)
+
+
+def test_a_model_merged_from_another_adapter_is_refused(gated_run: Path) -> None:
+    register(gated_run)
+    edit(gated_run, "quantize", adapter_sha256="0" * 64)
+    with pytest.raises(UserError, match=r"reports/quantize\.json is 00000000"):
+        package(gated_run)
+
+
+def test_a_run_that_is_no_longer_challenger_is_refused(gated_run: Path, another_run: Path) -> None:
+    register(gated_run)
+    register(another_run)
+    with pytest.raises(UserError, match=r"version 1 .* is not the challenger \(that is 2\)"):
+        package(gated_run)
+
+
+def test_a_run_that_is_not_registered_is_refused(gated_run: Path) -> None:
+    with pytest.raises(UserError, match=r"register\.json does not exist"):
+        package(gated_run)
+
+
+def test_limits_beyond_what_the_model_reads_are_refused(gated_run: Path) -> None:
+    path = gated_run / "params.yaml"
+    path.write_text(with_changes(path.read_text(encoding="utf-8"), {"package.max_prompt_tokens": 113}))
+    with pytest.raises(UserError, match="= 129, the model reads 128 tokens"):
+        require_room(gated_run / "artifacts/base", load(path))

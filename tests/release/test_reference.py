@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from acclimate.core.files import write_jsonl
+from acclimate.release.reference import question_of, reference_questions
+
+
+def test_the_question_is_taken_out_of_a_prompt() -> None:
+    assert question_of("Question: What does f do?\nAnswer:") == "What does f do?"
+    assert question_of("Question: What does f do?\nAnswer: It sorts.\nIn place.") == "What does f do?"
+    assert question_of("import numpy as np") == "import numpy as np"
+
+
+def test_a_context_before_the_question_is_left_out() -> None:
+    assert question_of("numpy.f(x)\n\nQuestion: What does f do?\nAnswer: It sorts.") == "What does f do?"
+
+
+def test_the_sample_is_the_same_whatever_the_order_of_the_training_set(tmp_path: Path) -> None:
+    rows = [{"id": str(n), "kind": "domain_questions", "text": f"Question: {n}?\nAnswer: x"} for n in range(50)]
+    rows.append({"id": "d", "kind": "domain_documents", "text": "numpy"})
+    write_jsonl(tmp_path / "a.jsonl", rows)
+    write_jsonl(tmp_path / "b.jsonl", rows[::-1])
+    sample = reference_questions(tmp_path / "a.jsonl", sample=10)
+    assert sample == reference_questions(tmp_path / "b.jsonl", sample=10)
+    assert len(set(sample)) == 10

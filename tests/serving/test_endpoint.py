@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acclimate.core.errors import UserError
+from acclimate.core.params import with_changes
+from acclimate.release.endpoint import require_free_port
+from acclimate.release.registry import connect
+
+MODEL = "acclimate-scientific-python"
+
+
+def descendants(pid: int) -> set[int]:
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def until(condition: Any, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_it_follows_the_champion_survives_a_crash_and_leaves_nothing_behind(
+    gated_run: Path, tmp_path: Path, start_endpoint: Any, release_run: Any
+) -> None:
+    dials = gated_run / "params.yaml"
+    dials.write_text(with_changes(dials.read_text(encoding="utf-8"), {"package.weights": "merged"}), encoding="utf-8")
+    other = Path(shutil.copytree(gated_run, tmp_path / "run-b"))
+    with start_endpoint(tmp_path) as running:
+        until(lambda: "no champion with a Bento yet: waiting" in running.output.read_text())
+        release_run(gated_run)
+        running.wait_for("1")
+
+        wrapper = min(descendants(running.process.pid))
+        os.kill(wrapper, signal.SIGKILL)
+        until(lambda: "starting it again in 2 s" in running.output.read_text())
+        running.wait_for("1")
+
+        # The same weights as another version: what counts here is that the alias is followed.
+        connect().set_model_version_tag(MODEL, "1", "adapter_sha256", "superseded")
+        release_run(other)
+        running.wait_for("2")
+
+        children = descendants(running.process.pid)
+        assert children
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(30) == 0
+        until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 10)
+
+
+def test_a_busy_port_is_named_with_the_option_that_moves_it() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(UserError) as fault:
+            require_free_port("127.0.0.1", port)
+    assert f"port {port} on 127.0.0.1" in fault.value.what
+    assert f"--port {port + 1}" in fault.value.fix
+
+
+def test_a_registry_that_is_not_up_yet_is_waited_for(
+    gated_run: Path, tmp_path: Path, start_endpoint: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with start_endpoint(tmp_path) as running:
+        until(lambda: "no MLflow server answers at http://127.0.0.1:9" in running.output.read_text())
+        assert running.process.poll() is None
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(30) == 0
