@@ -1,0 +1,35 @@
+"""The page: which sections, in which order."""
+
+from __future__ import annotations
+
+from acclimate.report.blocks import Page
+from acclimate.report.decision import gate, quantisation
+from acclimate.report.evaluation_set import evaluation_set
+from acclimate.report.funnel import funnel
+from acclimate.report.lineage import lineage
+from acclimate.report.material import Material
+from acclimate.report.mixture import mixture
+from acclimate.report.released import released
+from acclimate.report.scoring import scoring
+from acclimate.report.summary import header
+from acclimate.report.timing import timing
+from acclimate.report.training import training
+
+SECTIONS = (
+    funnel,
+    evaluation_set,
+    mixture,
+    training,
+    scoring,
+    gate,
+    quantisation,
+    released,
+    lineage,
+    timing,
+)
+"""In the order of the pipeline; each shows what is there and says what is not."""
+
+
+def compose(material: Material) -> Page:
+    """Everything there is to show of a checkout."""
+    return Page(header(material), tuple(section(material) for section in SECTIONS))

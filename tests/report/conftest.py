@@ -1,0 +1,242 @@
+"""A whole run as its own stages would have reported it: the real dataclasses, written by write_report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acclimate.core.files import write_json, write_jsonl
+from acclimate.core.params import CommonParams, GateParams
+from acclimate.core.records import Reject
+from acclimate.core.reports import Funnel, report_path, write_report
+from acclimate.data.clean import CleanReport
+from acclimate.data.decontaminate import DecontaminateReport, TaskOverlap
+from acclimate.data.dedup import DedupReport
+from acclimate.data.held_out import TaskReport
+from acclimate.data.ingest import IngestReport, SourceCount
+from acclimate.data.mix import KindReport, MixReport
+from acclimate.data.split import SplitReport, StoreShare
+from acclimate.data.validate import ExpectationCount, ValidateReport
+from acclimate.model import gate
+from acclimate.model.base import BaseReport
+from acclimate.model.baseline import BaselineReport
+from acclimate.model.compare import METRICS, Rows
+from acclimate.model.evaluate import Champion, EvaluateReport
+from acclimate.model.gate import GateReport
+from acclimate.model.score import Summary, summarise
+from acclimate.model.train import TrainReport
+from acclimate.release.evaluate_quantized import COMPARED, EvaluateQuantizedReport
+from acclimate.release.quantize import LayerError, QuantizeReport
+
+EVIL = "<script>alert('x')</script>"
+TASKS = ("domain_cloze", "general_cloze", "domain_text", "general_text")
+
+
+def data_reports() -> dict[str, Any]:
+    share = StoreShare(documents=700, bytes=700_000, document_share=0.75, byte_share=0.74)
+    cloze = TaskReport(
+        wanted=800,
+        items=790,
+        documents=300,
+        clusters=280,
+        held_out_documents=310,
+        candidates=4_000,
+        passed_over={"boilerplate": 155},
+        terms=900,
+        note="only 790 candidates were left",
+    )
+    overlap = TaskOverlap(items=790, checked=780, uncheckable=10, found=12, clean=780, dropped=14)
+    return {
+        "ingest": IngestReport(
+            "scientific_python",
+            [SourceCount("numpy_docs", "scientific_python", 800, 400, 1_234_567, 28, {"numpy": "2.2.6"})],
+            Funnel(1_228, 1_200, {"same text from the same source": 28}),
+        ),
+        "validate": ValidateReport(
+            [ExpectationCount("rows", "expect_column_values_to_not_be_null", "text", 1_200, 0)],
+            0.0,
+            Funnel(1_200, 1_200, {}),
+        ),
+        "clean": CleanReport(
+            12, {"0.9": 400, "1.0": 800}, {"stop_words": 47}, Funnel(1_200, 1_000, {"too few words": 200})
+        ),
+        "split": SplitReport(
+            funnel=Funnel(1_000, 1_000, {}),
+            clusters=900,
+            clusters_of_several=40,
+            largest_cluster=12,
+            giants={},
+            stores={"scientific_python": {"train": share, "validation": share, "test": share}},
+            tasks=dict.fromkeys(TASKS, cloze),
+        ),
+        "dedup": DedupReport(
+            funnel=Funnel(1_000, 900, {"near-duplicate": 100}),
+            stores={
+                "train": Funnel(800, 710, {"near-duplicate": 90}),
+                "validation": Funnel(80, 80, {}),
+                "test": Funnel(120, 110, {"near-duplicate": 10}),
+            },
+            sets={"train": 50, "validation": 0, "test": 5},
+            bands=21,
+            rows=6,
+            recall_at_threshold=0.9999,
+        ),
+        "decontaminate": DecontaminateReport(
+            funnel=Funnel(710, 690, {"contaminated": 20}),
+            domain=Funnel(500, 485, {"contaminated": 15}),
+            general=Funnel(210, 205, {"contaminated": 5}),
+            flagged=33,
+            tasks=dict.fromkeys(TASKS, overlap),
+        ),
+        "mix": MixReport(
+            dataset_sha256="d" * 64,
+            records=400,
+            bytes=119_000,
+            wanted_bytes=120_000,
+            kinds={
+                "domain_documents": KindReport(0.4, 0.41, 100, 48_790, 300, 200_000),
+                "domain_questions": KindReport(0.4, 0.39, 200, 46_410, 200, 90_000),
+                "general_replay": KindReport(0.2, 0.2, 100, 23_800, 190, 70_000),
+            },
+            notes=["domain_questions has 90,000 bytes"],
+        ),
+    }
+
+
+def model_reports() -> dict[str, Any]:
+    return {
+        "base": BaseReport(
+            model="local:tiny",
+            origin="pre-trained here on the general text",
+            parameters=4_500_000,
+            vocabulary=4_096,
+            texts=205,
+            tokens_seen=901_120,
+            first_loss=8.372,
+            final_loss=2.751,
+            loss_curve=[[11, 8.1], [22, 5.2], [33, 3.4]],
+            base_sha256="b" * 64,
+        ),
+        "train": TrainReport(
+            strategy="lora",
+            precision="float32",
+            trainable_parameters=425_984,
+            trainable_share=0.087,
+            texts=400,
+            dataset_tokens=300_000,
+            steps=120,
+            trained_tokens=245_760,
+            epochs=0.82,
+            repeated=False,
+            first_loss=4.101,
+            final_loss=2.873,
+            loss_curve=[[3, 4.0], [6, 3.4], [9, 3.0]],
+            adapter_sha256="a" * 64,
+        ),
+    }
+
+
+def item_rows(domain: int, general: int, nats_per_byte: float) -> Rows:
+    """Per-item results of a model with `domain` and `general` of ten cloze items right, ten times over."""
+    rows: dict[str, list[dict[str, Any]]] = {
+        task: [{"id": f"{task}:{i}", "cluster": f"c{i}", "correct": i % 10 < right} for i in range(100)]
+        for task, right in {"domain_cloze": domain, "general_cloze": general}.items()
+    }
+    for task in ("domain_text", "general_text"):
+        rows[task] = [
+            {"id": f"{task}:{i}", "cluster": f"c{i}", "log_likelihood": -nats_per_byte * (100 + i), "bytes": 100 + i}
+            for i in range(20)
+        ]
+    return rows
+
+
+BASE, CANDIDATE, CHAMPION = item_rows(3, 8, 2.0), item_rows(6, 8, 1.8), item_rows(4, 8, 1.9)
+QUANTIZED = item_rows(6, 8, 1.81)
+GATE = GateParams(min_relative_gain=0.25, alpha=0.05, min_retention=0.9, resamples=200)
+COMMON = CommonParams(seed=1, threads=1, min_free_disk_mb=0)
+
+
+def judge(folder: Path, candidate: Rows) -> GateReport:
+    """The verdict of the real gate over `candidate`, with a base and a champion."""
+    for name, rows in {"baseline": BASE, "candidate": candidate, "champion": CHAMPION}.items():
+        for task, of_task in rows.items():
+            write_jsonl(folder / name / f"{task}.jsonl", of_task)
+    facts = {"candidate_sha256": "a" * 64, "champion": {"version": "3", "sha256": "c" * 64}}
+    write_json(folder / "evaluated.json", facts)
+    return gate.run(GATE, COMMON, baseline=folder / "baseline", evaluated=folder)
+
+
+def judge_quantized(quantized: Rows) -> EvaluateQuantizedReport:
+    """The verdict of the real rules over a quantised candidate, without a model."""
+    pairs = gate.compare_all(CANDIDATE, quantized, GATE, COMMON)
+    checks = {task: gate.keeps(pair, 0.9, GATE.alpha) for task, pair in pairs.items()}
+    return EvaluateQuantizedReport(
+        verdict=gate.verdict(list(checks.values())),
+        reasons=gate.reasons(list(checks.values())),
+        metrics={METRICS[task]: pair.describe() | checks[task].numbers for task, pair in pairs.items()},
+        compared=COMPARED,
+        tasks=tasks(quantized),
+        quantized_sha256="f" * 64,
+    )
+
+
+def tasks(rows: Rows) -> dict[str, Summary]:
+    return {task: summarise(of_task, seed=1) for task, of_task in rows.items()}
+
+
+def decision_reports(folder: Path) -> dict[str, Any]:
+    return {
+        "baseline": BaselineReport(tasks(BASE)),
+        "evaluate": EvaluateReport("a" * 64, Champion("3", "c" * 64), tasks(CANDIDATE), tasks(CHAMPION)),
+        "gate": judge(folder, CANDIDATE),
+        "quantize": QuantizeReport(
+            bits=4,
+            group_size=128,
+            calibration_texts=128,
+            merged_bytes=19_400_000,
+            quantized_bytes=6_200_000,
+            adapter_sha256="a" * 64,
+            merged_sha256="e" * 64,
+            quantized_sha256="f" * 64,
+            layers=[LayerError(0, 1e-6, 2.1e-5, "mlp.down_proj")],
+        ),
+        "evaluate_quantized": judge_quantized(QUANTIZED),
+    }
+
+
+@pytest.fixture(scope="session")
+def whole_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return data_reports() | model_reports() | decision_reports(tmp_path_factory.mktemp("scored"))
+
+
+@pytest.fixture
+def reports(whole_run: dict[str, Any]) -> dict[str, Any]:
+    """Stage to its report, of a run whose candidate passed; a copy to take from."""
+    return dict(whole_run)
+
+
+@pytest.fixture
+def failing_gate(tmp_path_factory: pytest.TempPathFactory) -> GateReport:
+    """The verdict over an adapter that changes nothing."""
+    return judge(tmp_path_factory.mktemp("unchanged"), BASE)
+
+
+@pytest.fixture
+def write_run() -> Callable[[Path, dict[str, Any]], Path]:
+    """Write reports, rejects, timings and dials of a run below a folder, and return the folder."""
+    return _write_run
+
+
+def _write_run(root: Path, reports: dict[str, Any]) -> Path:
+    for stage, report in reports.items():
+        write_report(report_path(stage, root), stage, report)
+        write_json(root / "timings" / f"{stage}.json", {"start_up_s": 0.25, "work_s": 3.5})
+        if getattr(report, "funnel", None) and report.funnel.rejected:
+            rejects = [Reject("1", "numpy_docs", "f.jsonl:3", reason, EVIL, EVIL) for reason in report.funnel.rejected]
+            write_jsonl(root / "artifacts" / stage / "rejected.jsonl", (asdict(reject) for reject in rejects))
+    (root / "params.yaml").write_text("ingest:\n  domain: scientific_python\ntrain:\n  rank: 16  # <script>\n")
+    return root
