@@ -1,0 +1,70 @@
+"""What a person is asked when triggering a run: four dials of params.yaml, with its values as the defaults."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from airflow.sdk import Param
+
+from acclimate.core.home import home
+from acclimate.core.params import TrainParams, load
+from acclimate.core.records import GENERAL
+
+DIALS = {
+    "domain": "ingest.domain",
+    "base_model": "base.model",
+    "strategy": "train.strategy",
+    "approval": "promote.approval",
+}
+"""Name in the form to the dial it sets."""
+
+
+def run_form() -> dict[str, Param]:
+    """The trigger form of a new run, as JSON schema.
+
+    Raises:
+        UserError: for a fault in params.yaml; Airflow shows it as this DAG's import error.
+    """
+    params = load(home() / "params.yaml")
+    domains = sorted({source.domain for source in params.ingest.sources} - {GENERAL})
+    return {
+        "domain": Param(
+            params.ingest.domain,
+            type="string",
+            enum=domains,
+            title="Domain",
+            description="What to adapt to: a domain of `ingest.sources` in params.yaml.",
+        ),
+        "base_model": Param(
+            params.base.model,
+            type="string",
+            minLength=1,
+            title="Base model",
+            description="`local:tiny`, a folder with safetensors, or a hub id.",
+        ),
+        "strategy": Param(
+            params.train.strategy,
+            type="string",
+            enum=list(get_args(TrainParams.model_fields["strategy"].annotation)),
+            title="Adapter",
+            description="`lora`; `rslora` scales better at high ranks; `dora` learns direction and magnitude, slower.",
+        ),
+        "approval": Param(
+            params.promote.approval,
+            type="boolean",
+            title="Ask before release",
+            description="Whether a person has to approve before the champion changes.",
+        ),
+    }
+
+
+def follow_form() -> dict[str, Param]:
+    """The trigger form of a DAG that goes on with a run: which one."""
+    return {
+        "run": Param(
+            None,
+            type=["null", "string"],
+            title="Run",
+            description="Key of the run to go on with (`acclimate run list`); empty: the newest that came this far.",
+        )
+    }
