@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +112,8 @@ class Follower:
     def _say_if_quiet(self, dag: str, run_id: str) -> None:
         if time.monotonic() - self._news < QUIET_SECONDS:
             return
-        running = [task["task_id"] for task in self.api.tasks(dag, run_id) if task["state"] == "running"]
-        self.say(f"{self._clock()}  {dag:<13}  running: {', '.join(running) or 'waiting for a slot'}")
+        running = [_so_far(task) for task in self.api.tasks(dag, run_id) if task["state"] == "running"]
+        self.say(f"{self._clock()}  {dag:<13}  running: {', '.join(running) or 'nothing, waiting for a slot'}")
         self._news = time.monotonic()
 
     def _raise_failure(self, dag: str, run_id: str) -> None:
@@ -137,3 +137,9 @@ class Follower:
 
     def _clock(self) -> str:
         return f"{time.monotonic() - self.begun:5.0f} s"
+
+
+def _so_far(instance: dict[str, Any]) -> str:
+    """'base, 41 s': a running task and how long it has been at it."""
+    seconds = datetime.now(UTC) - datetime.fromisoformat(instance["start_date"])
+    return f"{instance['task_id']}, {seconds.total_seconds():.0f} s"

@@ -104,7 +104,9 @@ def _start_mlflow(root: Path, ports: Ports) -> Service:
         # Clients on this machine write artifacts themselves, so that they also can without the server.
         *("--no-serve-artifacts", "--default-artifact-root", str(folder / "artifacts")),
     ]
-    return start(root, "mlflow", command, common_environment(root, ports), port=ports.mlflow)
+    # Its job runner would be eight more processes, for evaluations that MLflow is not asked to run here.
+    environment = {**common_environment(root, ports), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return start(root, "mlflow", command, environment, port=ports.mlflow)
 
 
 def _start_airflow(root: Path, ports: Ports) -> None:

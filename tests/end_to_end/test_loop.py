@@ -1,0 +1,262 @@
+"""The whole loop at full budget through a real embedded Airflow, as `make demo` runs it, and what it proves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+import socket
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from acclimate.core.files import read_json, read_jsonl, write_jsonl
+from acclimate.core.params import load
+from acclimate.core.reports import read_report
+from acclimate.services.airflow_api import AirflowApi
+from acclimate.services.processes import recorded
+from acclimate.services.settings import load_secrets
+
+from .conftest import Checkout
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(3000)]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A finished demo whose services still run."""
+
+    checkout: Checkout
+    ports: dict[str, int]
+    output: str
+
+    @property
+    def tracking(self) -> str:
+        return f"http://127.0.0.1:{self.ports['mlflow']}"
+
+    def make(self, target: str) -> list[str]:
+        """`make <target>` on these ports, with the environments of the tested checkout taken as installed."""
+        installed = ["-o", ".venv/.installed", "-o", ".venv-airflow/.installed"]
+        return ["make", *installed, target, *(f"{name.upper()}_PORT={port}" for name, port in self.ports.items())]
+
+    @property
+    def run(self) -> Path:
+        """The worktree of the first run."""
+        key = next(line.split()[1] for line in self.output.splitlines() if line.startswith("run "))
+        return self.checkout.path / ".acclimate/runs" / key.rstrip(":")
+
+    @property
+    def api(self) -> AirflowApi:
+        url = f"http://127.0.0.1:{self.ports['airflow']}"
+        return AirflowApi(url, load_secrets(self.checkout.path).password)
+
+    def endpoint(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        url = f"http://127.0.0.1:{self.ports['endpoint']}{path}"
+        request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return json.loads(response.read())
+
+
+@pytest.fixture(scope="module")
+def demo(new_checkout: Callable[[str], Checkout]) -> Iterator[Demo]:
+    checkout = new_checkout("loop")
+    demo = Demo(checkout, {name: _free_port() for name in ("airflow", "mlflow", "endpoint")}, "")
+    try:
+        output = checkout.succeed(*demo.make("demo"))
+        print(output)
+        yield Demo(checkout, demo.ports, output)
+    finally:
+        print(checkout.run("acclimate", "stop").stdout)
+
+
+def test_the_gate_passes_on_merit(demo: Demo) -> None:
+    gate = read_report("gate", demo.run)
+    assert gate["verdict"] == "pass", gate["reasons"]
+    domain, general = gate["metrics"]["domain_cloze"], gate["metrics"]["general_cloze"]
+    assert domain["candidate"] >= 1.25 * domain["base"]
+    assert domain["p_value"] < 0.05
+    assert general["candidate"] >= 0.9 * general["base"]
+
+
+def test_the_items_suffice_for_an_interval_narrower_than_four_points_to_each_side(demo: Demo) -> None:
+    report = read_report("baseline", demo.run)
+    for task in ("domain_cloze", "general_cloze"):
+        assert report["tasks"][task]["n"] >= 601, task
+
+
+def test_no_evaluation_item_stands_in_the_training_set(demo: Demo) -> None:
+    texts = "\n".join(_words(row["text"]) for row in read_jsonl(demo.run / "artifacts/mix/train.jsonl"))
+    for task in ("domain_cloze", "general_cloze"):
+        for item in read_jsonl(demo.run / f"artifacts/split/evaluation/{task}.jsonl"):
+            window = _words(item["left"] + item["choices"][item["label"]] + item["right"])
+            assert window not in texts, item["id"]
+
+
+def test_what_is_served_is_what_was_gated(demo: Demo) -> None:
+    health = demo.endpoint("/health")
+    package = read_report("package", demo.run)
+    assert str(health["version"]) == str(read_json(demo.run / "reports/register.json")["version"])
+    weights = hashlib.sha256()
+    quantized = demo.run / "artifacts/quantize/quantized/model.safetensors"
+    weights.update(quantized.read_bytes())
+    assert health["weights_sha256"] == weights.hexdigest()
+    assert read_report("evaluate_quantized", demo.run)["verdict"] == "pass"
+    assert package["bento"] in json.dumps(health) or package["version"] == health["version"]
+
+
+def test_the_endpoint_answers_and_counts(demo: Demo) -> None:
+    answer = demo.endpoint("/generate", {"question": "What does scipy.linalg.solve do?", "max_new_tokens": 16})
+    assert answer["text"].strip()
+    assert 1 <= answer["new_tokens"] <= 16
+    metrics = urllib.request.urlopen(f"http://127.0.0.1:{demo.ports['endpoint']}/metrics", timeout=30).read().decode()
+    assert "tokens" in metrics
+
+
+def test_the_demo_prints_what_it_promises(demo: Demo) -> None:
+    for promised in (
+        "gate: PASS",
+        "domain_cloze",
+        "model version",
+        "endpoint",
+        "report",
+        "answer:",
+        "orchestration is",
+    ):
+        assert promised in demo.output, promised
+
+
+def test_the_run_can_be_rebuilt_from_its_tag(demo: Demo) -> None:
+    tag = f"acclimate/{demo.run.name}"
+    lock = yaml.safe_load(demo.checkout.succeed("git", "show", f"{tag}:dvc.lock"))
+    assert set(lock["stages"]) >= {"mix", "train", "gate", "evaluate_quantized"}
+
+
+def test_repro_without_airflow_gives_the_same_bytes(demo: Demo, new_checkout: Callable[[str], Checkout]) -> None:
+    laptop = new_checkout("laptop")
+    laptop.succeed("dvc", "repro", "train")
+    for artifact in ("mix/train.jsonl", "base/model.safetensors", "train/adapter_model.safetensors"):
+        assert _sha256(laptop.path / "artifacts" / artifact) == _sha256(demo.run / "artifacts" / artifact), artifact
+    assert read_report("mix", laptop.path) == read_report("mix", demo.run)
+
+
+def test_training_on_nonsense_fails_the_gate(demo: Demo, tmp_path: Path) -> None:
+    rows = read_jsonl(demo.run / "artifacts/mix/train.jsonl")
+    words = [word for row in rows for word in row["text"].split()]
+    random.Random(0).shuffle(words)
+    position = 0
+    for row in rows:
+        count = len(row["text"].split())
+        row["text"] = " ".join(words[position : position + count])
+        position += count
+    write_jsonl(tmp_path / "nonsense.jsonl", rows)
+    assert "domain" in _failing_reason(demo, tmp_path, dataset=tmp_path / "nonsense.jsonl")
+
+
+def test_an_adapter_that_was_not_trained_fails_the_gate(demo: Demo, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_bytes((demo.run / "artifacts/train/adapter_config.json").read_bytes())
+    tensors = load_file(demo.run / "artifacts/train/adapter_model.safetensors")
+    # peft starts every adapter with B = 0: the model is the base model still.
+    save_file(
+        {name: t * 0 if "lora_B" in name else t for name, t in tensors.items()}, adapter / "adapter_model.safetensors"
+    )
+    assert "domain" in _failing_reason(demo, tmp_path, adapter=adapter)
+
+
+def test_a_second_demo_changes_nothing_and_says_so(demo: Demo) -> None:
+    before = demo.endpoint("/health")
+    output = demo.checkout.succeed(*demo.make("demo"))
+    assert "unchanged, from the cache" in output
+    assert "the champion already" in output
+    assert demo.endpoint("/health") == before
+
+
+def test_the_report_is_a_tab_of_the_dag_run(demo: Demo) -> None:
+    run_id = demo.api.get("dags/adapt_model/dagRuns", limit=1, order_by="run_after")["dag_runs"][0]["dag_run_id"]
+    page = demo.api.page("/acclimate/report", dag_id="adapt_model", run_id=run_id)
+    assert "<svg" in page
+    assert "domain_cloze" in page or "domain cloze" in page
+
+
+README_COMMANDS = {
+    "make demo": "test_a_second_demo_changes_nothing_and_says_so",
+    "make stop": "test_stop_ends_exactly_what_was_started",
+    "source .venv/bin/activate": "the checkouts of these tests have the environment's commands on their PATH",
+    "make check": "what .ci/run runs",
+    "make test": "what runs this",
+}
+"""Commands of the README that another test runs, or that run this one; every other is run below."""
+
+
+def test_every_other_command_in_the_readme_runs(demo: Demo) -> None:
+    readme = (demo.checkout.path / "README.md").read_text(encoding="utf-8")
+    commands = [line for block in re.findall(r"```bash\n(.*?)```", readme, re.DOTALL) for line in block.splitlines()]
+    assert set(README_COMMANDS) < set(commands)
+    for command in commands:
+        if command in README_COMMANDS:
+            continue
+        own = command.replace(":3000/", f":{demo.ports['endpoint']}/")
+        done = demo.checkout.run("bash", "-c", f"export MLFLOW_TRACKING_URI={demo.tracking}; {own}")
+        # The first champion has no one before it: the command says so.
+        refused = command.startswith("acclimate rollback") and "previous" in done.stdout
+        assert done.returncode == (2 if refused else 0), f"{own}\n{done.stdout[-3000:]}"
+        assert done.stdout.strip() or command == "dvc repro", command
+
+
+def test_stop_ends_exactly_what_was_started(demo: Demo) -> None:
+    services = recorded(demo.checkout.path)
+    assert len(services) == 6
+    assert all(service.alive() for service in services)
+    demo.checkout.succeed(*demo.make("stop"))
+    assert not any(service.alive() for service in services)
+    for port in demo.ports.values():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+
+
+def _failing_reason(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, adapter: Path | None = None) -> str:
+    """Train on `dataset` (or take `adapter`), evaluate and gate against the demo's base; the first reason to fail."""
+    from acclimate.model import evaluate, gate, train
+
+    params = load(demo.run / "params.yaml")
+    base, evaluation = demo.run / "artifacts/base", demo.run / "artifacts/split/evaluation"
+    if adapter is None:
+        assert dataset is not None
+        adapter = tmp_path / "trained"
+        adapter.mkdir()
+        train.run(params.train, params.common, base=base, dataset=dataset, out=adapter)
+    evaluated, champion = tmp_path / "evaluated", tmp_path / "champion"
+    evaluated.mkdir()
+    champion.mkdir()
+    (champion / "champion.json").write_text('{"version": null}')
+    evaluate.run(
+        params.score, params.common, base=base, adapter=adapter, champion=champion, evaluation=evaluation, out=evaluated
+    )
+    report = gate.run(params.gate, params.common, baseline=demo.run / "artifacts/baseline", evaluated=evaluated)
+    assert report.verdict == "fail"
+    return report.reasons[0]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _words(text: str) -> str:
+    return " ".join(text.lower().split())
