@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 from collections import defaultdict
-from contextlib import redirect_stdout
+from contextlib import chdir, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,8 +87,10 @@ def run(
     load_tokenizer(base).save_pretrained(merged)
     del model
     # Two hundred lines of progress and tables; what they say of the model is in the log it returns.
-    with redirect_stdout(io.StringIO()):
-        log = _quantize(merged, quantized, texts, params)
+    with redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as scratch:
+        merged_path, quantized_path = merged.resolve(), quantized.resolve()
+        with chdir(scratch):  # GPTQModel keeps a log of every run in a folder "logs" where it is called
+            log = _quantize(merged_path, quantized_path, texts, params)
     return QuantizeReport(
         bits=params.bits,
         group_size=params.group_size,
