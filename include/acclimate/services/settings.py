@@ -141,6 +141,8 @@ def airflow_environment(root: Path, ports: Ports) -> dict[str, str]:
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
         "SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "2",
+        # A task whose supervisor was killed is retried after this many seconds instead of five minutes.
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     return {
