@@ -213,8 +213,8 @@ def run_stage(name: str, *, started: float) -> Report:
 def _let_waiting_threads_sleep() -> None:
     """Keep OpenMP's threads from spinning while they wait for each other; read once, when torch is imported.
 
-    Spinning gains a little on an idle machine and ruins a shared one: with one other busy process on two
-    cores a step of pre-training took 5.2 s spinning and 0.55 s sleeping (measured 2026-11-20).
+    Spinning gains a little on an idle machine; where another process wants a core it takes that core's time
+    from the thread that everybody waits for.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
