@@ -51,7 +51,7 @@ def main(arguments: argparse.Namespace) -> int:
     key = key_of(data_run)
     folder = state(root) / "runs" / key
     _say(f"run {key}: {ports.airflow_url}/dags/adapt_data/runs/{quote(data_run)}")
-    follower = Follower(api, folder, _say, begun)
+    follower = Follower(api, root, folder, _say, begun)
     last = _follow(follower, data_run, key)
     wall = time.monotonic() - begun
     _print_verdict(root, folder)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from acclimate.core.dag_runs import run_of
 from acclimate.core.errors import UserError
 from acclimate.core.reports import read_report, report_path
 from acclimate.services.airflow_api import AirflowApi, quote
@@ -43,6 +44,7 @@ class Follower:
     """Follows one logical run; `finished` fills as tasks end."""
 
     api: AirflowApi
+    root: Path
     run_folder: Path
     say: Callable[[str], None]
     begun: float = field(default_factory=time.monotonic)
@@ -67,18 +69,20 @@ class Follower:
             time.sleep(POLL_SECONDS)
 
     def next_run(self, dag: str, key: str) -> str:
-        """The run of `dag` that an asset event of this logical run started.
+        """The run of `dag` that an asset of this logical run started; waits for its turn behind others.
 
         Raises:
-            UserError: if the asset started none.
+            UserError: if none was started.
         """
         deadline = time.monotonic() + NEXT_DAG_SECONDS
         while time.monotonic() < deadline:
-            for run in self.api.get(f"dags/{dag}/dagRuns", limit=10, order_by="-run_after")["dag_runs"]:
-                path = f"dags/{dag}/dagRuns/{quote(run['dag_run_id'])}/upstreamAssetEvents"
-                events = self.api.get(path)["asset_events"]
-                if any(event["extra"].get("run") == key for event in events):
+            dag_runs = self.api.get(f"dags/{dag}/dagRuns", limit=20, order_by="-run_after")["dag_runs"]
+            for run in dag_runs:
+                # Airflow 3.3.2 answers 500 to …/upstreamAssetEvents until the run has started, hence our own note.
+                if run_of(self.root, dag, run["dag_run_id"]) == key:
                     return str(run["dag_run_id"])
+            if any(run["state"] in ("queued", "running") for run in dag_runs):
+                deadline = time.monotonic() + NEXT_DAG_SECONDS
             time.sleep(POLL_SECONDS)
         raise UserError(
             f"{dag} was not started within {NEXT_DAG_SECONDS:.0f} s of its asset",
