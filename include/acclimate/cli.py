@@ -6,14 +6,14 @@ import time
 
 STARTED = time.perf_counter()  # before the imports below, which are part of what a command's start-up costs
 
-import argparse  # noqa: E402
-import importlib  # noqa: E402
-import sys  # noqa: E402
-from pathlib import Path  # noqa: E402
+import argparse
+import importlib
+import sys
+from pathlib import Path
 
-from acclimate.core.errors import UserError  # noqa: E402
-from acclimate.core.files import write_json  # noqa: E402
-from acclimate.pipeline import ACTIONS, STAGES, run_stage  # noqa: E402
+from acclimate.core.errors import UserError
+from acclimate.core.files import write_json
+from acclimate.pipeline import ACTIONS, STAGES, run_stage
 
 
 def parser(command: str | None) -> argparse.ArgumentParser:
