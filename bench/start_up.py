@@ -32,16 +32,20 @@ def median_seconds(command: list[str]) -> float:
     return round(statistics.median(seconds), 3)
 
 
+def start_up_seconds(stage: str) -> float:
+    """What a run of the stage itself reports as start-up."""
+    subprocess.run(["acclimate", stage], check=True)
+    timing = json.loads((Path("timings") / f"{stage}.json").read_text(encoding="utf-8"))
+    return round(float(timing["start_up_s"]), 3)
+
+
 def measure() -> dict[str, Any]:
     """Everything this benchmark claims, in seconds."""
     subprocess.run(["dvc", "repro"], check=True)
-    timings = {name: Path("timings") / f"{name}.json" for name in LIGHT_STAGES}
     return {
         "acclimate --help": median_seconds(["acclimate", "--help"]),
         "dvc repro, nothing to do": median_seconds(["dvc", "repro"]),
-        "start-up of stages": {
-            name: round(json.loads(path.read_text())["start_up_s"], 3) for name, path in timings.items()
-        },
+        "start-up of stages": {stage: start_up_seconds(stage) for stage in LIGHT_STAGES},
     }
 
 

@@ -185,6 +185,20 @@ def test_the_report_is_a_tab_of_the_dag_run(demo: Demo) -> None:
     assert "domain_cloze" in page or "domain cloze" in page
 
 
+def test_a_failed_stage_ends_the_demo_with_its_error_and_its_log(demo: Demo) -> None:
+    params = demo.checkout.path / "params.yaml"
+    good = params.read_text(encoding="utf-8")
+    demo.checkout.set({"ingest.domain": "documents"})
+    try:
+        done = demo.checkout.run(*demo.make("demo"))
+    finally:
+        params.write_text(good, encoding="utf-8")
+    assert done.returncode == 2, "make passes on that the command failed"
+    assert "adapt_data.ingest failed" in done.stdout
+    assert "no file matches inputs/*.jsonl" in done.stdout
+    assert "the whole log: http://127.0.0.1:" in done.stdout
+
+
 README_COMMANDS = {
     "make demo": "test_a_second_demo_changes_nothing_and_says_so",
     "make stop": "test_stop_ends_exactly_what_was_started",

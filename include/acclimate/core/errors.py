@@ -1,7 +1,7 @@
 """The one exception for what a person can put right.
 
     raise UserError(
-        what="inputs/*.jsonl matches no file",
+        "no file matches inputs/*.jsonl",
         why="the source 'inputs' would contribute nothing to the training set",
         fix="put JSONL files there, or remove the source from ingest.sources in params.yaml",
     )
