@@ -7,6 +7,7 @@ import json
 import random
 import re
 import socket
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from acclimate.core.files import read_jsonl, write_jsonl
+from acclimate.core.files import read_json, read_jsonl, write_jsonl
 from acclimate.core.params import load
 from acclimate.core.reports import read_report
 from acclimate.release.weights import folder_sha256
@@ -185,6 +186,22 @@ def test_the_report_is_a_tab_of_the_dag_run(demo: Demo) -> None:
     assert "domain_cloze" in page or "domain cloze" in page
 
 
+def test_the_watch_is_quiet_about_trained_questions_and_sees_others(demo: Demo) -> None:
+    rows = read_jsonl(demo.run / "artifacts/mix/train.jsonl")
+    trained = [row["text"] for row in rows if row["kind"] == "domain_questions"]
+    for text in random.Random(1).sample(trained, 80):
+        question = text.removeprefix("Question: ").partition("\nAnswer:")[0]
+        demo.endpoint("/generate", {"question": question, "max_new_tokens": 2})
+    quiet = _watch(demo)
+    assert (quiet["status"], quiet["n"] >= 80) == ("quiet", True), quiet
+    for number in range(80):
+        other = f"Which minister opened bridge number {number} over the river, and who paid the builders?"
+        demo.endpoint("/generate", {"question": other, "max_new_tokens": 2})
+    drifted = _watch(demo)
+    assert (drifted["status"], drifted["n"]) == ("drift", quiet["n"] + 80), drifted
+    assert "bridge" in drifted["words"]
+
+
 def test_a_failed_stage_ends_the_demo_with_its_error_and_its_log(demo: Demo) -> None:
     params = demo.checkout.path / "params.yaml"
     good = params.read_text(encoding="utf-8")
@@ -257,6 +274,18 @@ def _failing_reason(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, 
     report = gate.run(params.gate, params.common, baseline=demo.run / "artifacts/baseline", evaluated=evaluated)
     assert report.verdict == "fail"
     return report.reasons[0]
+
+
+def _watch(demo: Demo) -> dict[str, Any]:
+    """Run adapt_watch to its end and return what it found."""
+    run_id = demo.api.trigger("adapt_watch", {})
+    deadline = time.monotonic() + 180
+    while (state := demo.api.run("adapt_watch", run_id)["state"]) not in ("success", "failed"):
+        assert time.monotonic() < deadline, state
+        time.sleep(0.5)
+    assert state == "success"
+    found: dict[str, Any] = read_json(demo.checkout.path / ".acclimate/watch/drift.json")
+    return found
 
 
 def _free_port() -> int:
