@@ -13,16 +13,18 @@ import json
 import time
 import urllib.error
 import urllib.request
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from acclimate.core.files import write_json
 from acclimate.core.home import home, state
 from acclimate.core.params import load
 from acclimate.core.reports import read_report, report_path
 from acclimate.core.runs import key_of
 from acclimate.services.airflow_api import quote
 from acclimate.services.follow import Follower
-from acclimate.services.seconds import table, task_seconds
+from acclimate.services.seconds import run_seconds
 from acclimate.services.settings import Ports, add_port_options, chosen_ports
 from acclimate.services.up import up
 
@@ -55,8 +57,9 @@ def main(arguments: argparse.Namespace) -> int:
     last = _follow(follower, data_run, key)
     wall = time.monotonic() - begun
     _print_verdict(root, folder)
-    rows = [task_seconds(task, folder) for task in sorted(follower.finished.values(), key=lambda task: task.started)]
-    _say(table([row for row in rows if row.start_up + row.work + row.overhead > 0], wall=wall, services=services))
+    seconds = run_seconds(list(follower.finished.values()), folder, wall=wall, services=services)
+    write_json(folder / "timings/demo.json", asdict(seconds))
+    _say(seconds.table())
     return _finish(root, ports, folder, last, arguments.question)
 
 

@@ -20,7 +20,46 @@ class TaskSeconds:
     task: str
     start_up: float
     work: float
-    overhead: float
+    orchestration: float
+
+
+@dataclass(frozen=True)
+class RunSeconds:
+    """Where the wall-clock seconds of a whole run went; starting the services is part of `wall`."""
+
+    wall: float
+    services: float
+    tasks: list[TaskSeconds]
+
+    @property
+    def orchestration(self) -> float:
+        """Seconds of the wall clock in which no task's own process was starting or working."""
+        return max(0.0, self.wall - sum(task.start_up + task.work for task in self.tasks))
+
+    def table(self) -> str:
+        """A line per task that took any time, and totals."""
+        lines = [f"{'seconds':<20} {'start-up':>9} {'work':>9} {'orchestration':>14}"]
+        lines += [_row(task.task, task.start_up, task.work, task.orchestration) for task in self.tasks]
+        between = self.orchestration - self.services - sum(task.orchestration for task in self.tasks)
+        lines.append(f"{'starting services':<40} {self.services:14.1f}")
+        lines.append(f"{'between tasks':<40} {between:14.1f}")
+        start_up, work = sum(task.start_up for task in self.tasks), sum(task.work for task in self.tasks)
+        lines.append(_row(f"total {self.wall:.0f} s", start_up, work, self.orchestration))
+        lines.append(f"orchestration is {self.orchestration / self.wall:.0%} of the whole")
+        return "\n".join(lines)
+
+
+def run_seconds(finished: list[FinishedTask], run_folder: Path, *, wall: float, services: float) -> RunSeconds:
+    """The seconds of a followed run, tasks in the order in which they began.
+
+    Args:
+        finished: every task that came to an end; skipped ones took no time and are left out.
+        run_folder: the run's worktree, where every task left its timing.
+        wall: seconds from the start of the command to the end of the last task.
+        services: seconds of `wall` before the first task, spent on starting services.
+    """
+    ran = sorted((task for task in finished if task.state != "skipped"), key=lambda task: task.started)
+    return RunSeconds(wall, services, [task_seconds(task, run_folder) for task in ran])
 
 
 def task_seconds(task: FinishedTask, run_folder: Path) -> TaskSeconds:
@@ -29,20 +68,9 @@ def task_seconds(task: FinishedTask, run_folder: Path) -> TaskSeconds:
     if not path.exists() or path.stat().st_mtime < task.started:
         return TaskSeconds(task.task, 0.0, 0.0, task.seconds)
     timing = read_json(path)
-    overhead = max(0.0, task.seconds - timing["start_up_s"] - timing["work_s"])
-    return TaskSeconds(task.task, timing["start_up_s"], timing["work_s"], overhead)
+    rest = max(0.0, task.seconds - timing["start_up_s"] - timing["work_s"])
+    return TaskSeconds(task.task, timing["start_up_s"], timing["work_s"], rest)
 
 
-def table(rows: list[TaskSeconds], *, wall: float, services: float) -> str:
-    """The rows with totals; `wall` and `services` in seconds, services being part of the wall."""
-    start_up, work = sum(row.start_up for row in rows), sum(row.work for row in rows)
-    orchestration = max(0.0, wall - start_up - work)
-    lines = [f"{'seconds':<20} {'start-up':>9} {'work':>9} {'orchestration':>14}"]
-    for row in rows:
-        lines.append(f"{row.task:<20} {row.start_up:9.1f} {row.work:9.1f} {row.overhead:14.1f}")
-    between = orchestration - services - sum(row.overhead for row in rows)
-    lines.append(f"{'starting services':<20} {'':9} {'':9} {services:14.1f}")
-    lines.append(f"{'between tasks':<20} {'':9} {'':9} {between:14.1f}")
-    lines.append(f"{'total ' + format(wall, '.0f') + ' s':<20} {start_up:9.1f} {work:9.1f} {orchestration:14.1f}")
-    lines.append(f"orchestration is {orchestration / wall:.0%} of the whole")
-    return "\n".join(lines)
+def _row(name: str, start_up: float, work: float, orchestration: float) -> str:
+    return f"{name:<20} {start_up:9.1f} {work:9.1f} {orchestration:14.1f}"
