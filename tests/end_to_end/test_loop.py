@@ -20,6 +20,7 @@ import yaml
 from acclimate.core.files import read_json, read_jsonl, write_jsonl
 from acclimate.core.params import load
 from acclimate.core.reports import read_report
+from acclimate.model.gate import GateReport
 from acclimate.release.weights import folder_sha256
 from acclimate.services.airflow_api import AirflowApi
 from acclimate.services.processes import recorded
@@ -154,7 +155,8 @@ def test_training_on_nonsense_fails_the_gate(demo: Demo, tmp_path: Path) -> None
         row["text"] = " ".join(words[position : position + count])
         position += count
     write_jsonl(tmp_path / "nonsense.jsonl", rows)
-    assert "domain cloze" in _failing_reason(demo, tmp_path, dataset=tmp_path / "nonsense.jsonl")
+    report = _failed_gate(demo, tmp_path, dataset=tmp_path / "nonsense.jsonl")
+    assert report.metrics["domain_cloze"]["relative_gain"] < 0.25
 
 
 def test_an_adapter_that_was_not_trained_fails_the_gate(demo: Demo, tmp_path: Path) -> None:
@@ -168,7 +170,8 @@ def test_an_adapter_that_was_not_trained_fails_the_gate(demo: Demo, tmp_path: Pa
     save_file(
         {name: t * 0 if "lora_B" in name else t for name, t in tensors.items()}, adapter / "adapter_model.safetensors"
     )
-    assert "the adapter changes nothing" in _failing_reason(demo, tmp_path, adapter=adapter)
+    report = _failed_gate(demo, tmp_path, adapter=adapter)
+    assert report.metrics["domain_cloze"]["difference"] == pytest.approx(0, abs=0.005)
 
 
 def test_a_second_demo_changes_nothing_and_says_so(demo: Demo) -> None:
@@ -253,8 +256,8 @@ def test_stop_ends_exactly_what_was_started(demo: Demo) -> None:
             probe.bind(("127.0.0.1", port))
 
 
-def _failing_reason(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, adapter: Path | None = None) -> str:
-    """Train on `dataset` (or take `adapter`), evaluate and gate against the demo's base; the first reason to fail."""
+def _failed_gate(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, adapter: Path | None = None) -> GateReport:
+    """Train on `dataset` (or take `adapter`), evaluate, and gate against the demo's base: it must fail on the domain."""
     from acclimate.model import evaluate, gate, train
 
     params = load(demo.run / "params.yaml")
@@ -272,8 +275,9 @@ def _failing_reason(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, 
         params.score, params.common, base=base, adapter=adapter, champion=champion, evaluation=evaluation, out=evaluated
     )
     report = gate.run(params.gate, params.common, baseline=demo.run / "artifacts/baseline", evaluated=evaluated)
-    assert report.verdict == "fail"
-    return report.reasons[0]
+    assert report.verdict == "fail", report.reasons
+    assert not report.metrics["domain_cloze"]["passed"], report.reasons
+    return report
 
 
 def _watch(demo: Demo) -> dict[str, Any]:
