@@ -257,7 +257,7 @@ def test_stop_ends_exactly_what_was_started(demo: Demo) -> None:
 
 
 def _failed_gate(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, adapter: Path | None = None) -> GateReport:
-    """Train on `dataset` (or take `adapter`), evaluate, and gate against the demo's base: it must fail on the domain."""
+    """Train on `dataset` (or take `adapter`), evaluate, gate against the demo's base: it must fail on the domain."""
     from acclimate.model import evaluate, gate, train
 
     params = load(demo.run / "params.yaml")
