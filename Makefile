@@ -82,3 +82,4 @@ lock:
 
 clean: stop
 	rm -rf artifacts reports timings .acclimate
+	git worktree prune
