@@ -1,0 +1,56 @@
+"""params.yaml as frozen typed sections, one per stage; every fault is reported at once.
+
+    params = load(Path("params.yaml"))
+    params.dedup.threshold        # 0.8
+
+Below the edge, functions receive their own section and `common`, never the whole.
+"""
+
+from __future__ import annotations
+
+from acclimate.core.params.data import (
+    CleanParams,
+    DecontaminateParams,
+    DedupParams,
+    MixParams,
+    SplitParams,
+    ValidateParams,
+)
+from acclimate.core.params.fields import CommonParams, Section
+from acclimate.core.params.file import Params, load, with_changes
+from acclimate.core.params.ingest import FilesSource, IngestParams, PythonDocsSource, Source
+from acclimate.core.params.model import BaseParams, GateParams, ScoreParams, TrainParams
+from acclimate.core.params.release import (
+    DriftParams,
+    EvaluateQuantizedParams,
+    PackageParams,
+    PromoteParams,
+    QuantizeParams,
+)
+
+__all__ = [
+    "BaseParams",
+    "CleanParams",
+    "CommonParams",
+    "DecontaminateParams",
+    "DedupParams",
+    "DriftParams",
+    "EvaluateQuantizedParams",
+    "FilesSource",
+    "GateParams",
+    "IngestParams",
+    "MixParams",
+    "PackageParams",
+    "Params",
+    "PromoteParams",
+    "PythonDocsSource",
+    "QuantizeParams",
+    "ScoreParams",
+    "Section",
+    "Source",
+    "SplitParams",
+    "TrainParams",
+    "ValidateParams",
+    "load",
+    "with_changes",
+]

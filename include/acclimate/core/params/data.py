@@ -1,0 +1,83 @@
+"""The sections of the data stages after ingest."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from acclimate.core.params.fields import Count, Section, Share, Similarity
+
+
+class ValidateParams(Section):
+    """Row rules quarantine a record; batch rules stop the run."""
+
+    min_characters: Count
+    max_characters: Count
+    languages: Annotated[list[str], Field(min_length=1)]
+    min_documents: Count
+    max_quarantined_share: Share
+
+
+class CleanParams(Section):
+    """What a text must be after cleaning."""
+
+    min_words: Count
+    max_words: Count
+    min_quality: Share
+
+
+class SplitParams(Section):
+    """Three stores by near-duplicate cluster and group, and the evaluation items drawn from the test store."""
+
+    validation_share: Share
+    test_share: Share
+    cluster_threshold: Similarity
+    boilerplate_documents: Count
+    cloze_items: Count
+    cloze_left_characters: Count
+    cloze_right_characters: Count
+    bits_per_byte_documents: Count
+
+    @model_validator(mode="after")
+    def _training_remains(self) -> SplitParams:
+        if self.validation_share + self.test_share >= 1:
+            raise ValueError("validation_share + test_share must leave a share for training")
+        return self
+
+
+class DedupParams(Section):
+    """Near-duplicates inside each store."""
+
+    threshold: Similarity
+    shingle_words: Count
+
+
+class DecontaminateParams(Section):
+    """Overlap of training text with evaluation text, in words."""
+
+    drop_words: Count
+    flag_words: Count
+
+    @model_validator(mode="after")
+    def _flag_before_drop(self) -> DecontaminateParams:
+        if self.flag_words > self.drop_words:
+            raise ValueError(f"flag_words ({self.flag_words}) must not exceed drop_words ({self.drop_words})")
+        return self
+
+
+class MixParams(Section):
+    """Composition of the training set, shares of its bytes."""
+
+    domain_documents: Share
+    domain_questions: Share
+    general_replay: Share
+    kilobytes: Count
+    max_document_characters: Count
+
+    @model_validator(mode="after")
+    def _shares_sum_to_one(self) -> MixParams:
+        total = self.domain_documents + self.domain_questions + self.general_replay
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"domain_documents + domain_questions + general_replay must be 1, got {total:g}")
+        return self

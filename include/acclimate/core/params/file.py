@@ -1,0 +1,151 @@
+"""Reading params.yaml: every fault at once, with its value and line; and changing single dials in its text."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError
+
+from acclimate.core.errors import UserError
+from acclimate.core.params.data import (
+    CleanParams,
+    DecontaminateParams,
+    DedupParams,
+    MixParams,
+    SplitParams,
+    ValidateParams,
+)
+from acclimate.core.params.fields import CommonParams, Section
+from acclimate.core.params.ingest import IngestParams
+from acclimate.core.params.model import BaseParams, GateParams, ScoreParams, TrainParams
+from acclimate.core.params.release import (
+    DriftParams,
+    EvaluateQuantizedParams,
+    PackageParams,
+    PromoteParams,
+    QuantizeParams,
+)
+
+
+class Params(Section):
+    """params.yaml as a whole, in pipeline order."""
+
+    common: CommonParams
+    ingest: IngestParams
+    validate_: ValidateParams = Field(alias="validate")
+    clean: CleanParams
+    split: SplitParams
+    dedup: DedupParams
+    decontaminate: DecontaminateParams
+    mix: MixParams
+    base: BaseParams
+    score: ScoreParams
+    train: TrainParams
+    gate: GateParams
+    quantize: QuantizeParams
+    evaluate_quantized: EvaluateQuantizedParams
+    package: PackageParams
+    promote: PromoteParams
+    drift: DriftParams
+
+    def section(self, name: str) -> Section:
+        """The section called `name` in params.yaml."""
+        # pydantic's BaseModel has a method `validate`, so that section's attribute carries an underscore.
+        section: Section = getattr(self, "validate_" if name == "validate" else name)
+        return section
+
+
+def load(path: Path) -> Params:
+    """Read and check params.yaml.
+
+    Raises:
+        UserError: naming every fault with its value, the rule it breaks and the line to change.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text)
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} does not exist",
+            why="every stage reads its dials from it",
+            fix="run the command in the root of the checkout",
+        ) from None
+    except yaml.YAMLError as fault:
+        raise UserError(
+            f"{path} is not YAML: {_one_line(str(fault))}", why="no dial can be read", fix="mend the line named above"
+        ) from None
+    try:
+        return Params.model_validate(values)
+    except ValidationError as faults:
+        lines = [_describe(fault, tree, path) for fault in faults.errors(include_url=False)]
+        noun = "fault" if len(lines) == 1 else "faults"
+        raise UserError(
+            f"{path} has {len(lines)} {noun}:\n" + "\n".join(f"  - {line}" for line in lines),
+            why="a run with a wrong dial would be a run of something else",
+            fix="change the lines named above; params.yaml explains each value beside it",
+        ) from None
+
+
+def with_changes(text: str, changes: dict[str, Any]) -> str:
+    """params.yaml text with single scalar values replaced, comments and order kept.
+
+    Args:
+        text: the current content.
+        changes: dotted path to new value, e.g. {"train.rank": 8}.
+
+    Raises:
+        UserError: if a path does not name an existing scalar.
+    """
+    tree = yaml.compose(text, Loader=yaml.SafeLoader)
+    edits: list[tuple[int, int, str]] = []
+    for dotted, value in changes.items():
+        node = _node(tree, tuple(dotted.split(".")))
+        if not isinstance(node, yaml.ScalarNode):
+            raise UserError(
+                f"params.yaml has no single value at {dotted!r}",
+                why="only existing dials can be changed from outside",
+                fix="use a dotted path as it stands in params.yaml, e.g. train.rank",
+            )
+        written = yaml.safe_dump(value, default_flow_style=True).removesuffix("\n").removesuffix("\n...")
+        edits.append((node.start_mark.index, node.end_mark.index, written))
+    for start, end, written in sorted(edits, reverse=True):
+        text = text[:start] + written + text[end:]
+    return text
+
+
+def _describe(fault: Any, tree: yaml.Node | None, path: Path) -> str:
+    # A discriminated union puts its tag into the location ("sources", 0, "files", "path"): it is no key of the file.
+    location = tuple(part for part in fault["loc"] if part not in ("python_docs", "files"))
+    dotted = re.sub(r"\.(\d+)", r"[\1]", ".".join(str(part) for part in location)) or "the file as a whole"
+    message = _one_line(str(fault["msg"])).removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        message = "no such dial"
+    value = "" if fault["type"] == "missing" or isinstance(fault["input"], dict) else f" = {fault['input']!r}"
+    return f"{path}:{_line(tree, location)}: {dotted}{value}: {message}"
+
+
+def _line(tree: yaml.Node | None, location: tuple[Any, ...]) -> int:
+    """The line of the deepest part of `location` that stands in the file, from 1."""
+    while location and _node(tree, location) is None:
+        location = location[:-1]
+    node = _node(tree, location)
+    return node.start_mark.line + 1 if node is not None else 1
+
+
+def _node(node: yaml.Node | None, location: tuple[Any, ...]) -> yaml.Node | None:
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == str(part)), None)
+        elif isinstance(node, yaml.SequenceNode) and str(part).isdigit() and int(part) < len(node.value):
+            node = node.value[int(part)]
+        else:
+            return None
+    return node
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,55 @@
+"""The sections of the model stages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from acclimate.core.params.fields import Count, Section, Share
+
+
+class BaseParams(Section):
+    """The model to adapt, and how the embedded tiny one is pre-trained."""
+
+    model: Annotated[str, Field(min_length=1)]
+    revision: str | None
+    vocabulary: Annotated[int, Field(ge=300)]
+    hidden: Count
+    layers: Count
+    heads: Count
+    sequence_tokens: Count
+    batch_sequences: Count
+    steps: Count
+    learning_rate: Annotated[float, Field(gt=0)]
+
+
+class ScoreParams(Section):
+    """How models are scored, by baseline, evaluate and evaluate_quantized alike."""
+
+    batch_items: Count
+    max_items: Count | None
+
+
+class TrainParams(Section):
+    """The adapter."""
+
+    strategy: Literal["lora", "rslora", "dora"]
+    rank: Count
+    alpha: Count
+    dropout: Share
+    steps: Count
+    sequence_tokens: Count
+    batch_sequences: Count
+    learning_rate: Annotated[float, Field(gt=0)]
+    schedule: Literal["cosine", "linear"]
+    warmup_share: Share
+
+
+class GateParams(Section):
+    """What a candidate must show."""
+
+    min_relative_gain: float
+    alpha: Annotated[float, Field(gt=0, lt=1)]
+    min_retention: Share
+    resamples: Annotated[int, Field(ge=200)]
