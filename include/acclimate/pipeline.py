@@ -56,15 +56,15 @@ STAGES: dict[str, Stage] = {
             "validate",
             "acclimate.data.validate",
             ("validate",),
-            {"documents": "artifacts/ingest/documents.parquet"},
+            {"documents": "artifacts/ingest/documents"},
             libraries=("great_expectations",),
         ),
-        Stage("clean", "acclimate.data.clean", ("clean",), {"documents": "artifacts/validate/documents.parquet"}),
+        Stage("clean", "acclimate.data.clean", ("clean",), {"documents": "artifacts/validate/documents"}),
         Stage(
             "split",
             "acclimate.data.split",
             ("split", "common"),
-            {"documents": "artifacts/clean/documents.parquet"},
+            {"documents": "artifacts/clean/documents"},
         ),
         Stage("dedup", "acclimate.data.dedup", ("dedup", "common"), {"stores": "artifacts/split"}),
         Stage(

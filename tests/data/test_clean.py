@@ -4,7 +4,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from acclimate.core.files import read_jsonl, read_parquet, write_parquet
+from acclimate.core.corpus import read_corpus, write_parts
+from acclimate.core.files import read_jsonl
 from acclimate.core.params import CleanParams
 from acclimate.core.records import document_schema
 from acclimate.data import clean
@@ -24,14 +25,14 @@ def _pair(question: str, answer: str, context: str | None = None) -> dict[str, A
 
 
 def _run(records: list[dict[str, Any]], folder: Path) -> clean.CleanReport:
-    write_parquet(folder / "in.parquet", pa.Table.from_pylist(records, schema=document_schema()))
+    write_parts(folder / "in", [pa.Table.from_pylist(records, schema=document_schema())])
     (folder / "out").mkdir()
-    return clean.run(PARAMS, documents=folder / "in.parquet", out=folder / "out")
+    return clean.run(PARAMS, documents=folder / "in", out=folder / "out")
 
 
 def test_a_cleaned_record_keeps_its_id_and_gets_a_score(tmp_path: Path) -> None:
     report = _run([_record(f"{TEXT}\u200b  \r\n")], tmp_path)
-    [record] = read_parquet(tmp_path / "out" / "documents.parquet").to_pylist()
+    [record] = read_corpus(tmp_path / "out" / "documents").to_pylist()
     assert (record["id"], record["text"], record["quality_score"]) == ("x", TEXT, 1.0)
     assert report.changed == 1
     assert report.headline() == "1 texts changed: 1 in, 1 out"
@@ -66,7 +67,7 @@ def test_a_rejected_record_carries_its_reason(tmp_path: Path, record: dict[str, 
 
 def test_a_score_given_by_a_person_stands(tmp_path: Path) -> None:
     _run([_record(TEXT, quality_score=0.7)], tmp_path)
-    assert read_parquet(tmp_path / "out" / "documents.parquet")["quality_score"].to_pylist() == [0.7]
+    assert read_corpus(tmp_path / "out" / "documents")["quality_score"].to_pylist() == [0.7]
 
 
 def test_the_report_counts_scores_by_tenth_and_failed_rules(tmp_path: Path) -> None:
@@ -83,5 +84,5 @@ def test_equal_runs_give_equal_bytes(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         _run([_record(TEXT), _record("Too short.")], tmp_path / name)
         folder = tmp_path / name / "out"
-        outputs.append([path.read_bytes() for path in sorted(folder.iterdir())])
+        outputs.append([path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()])
     assert outputs[0] == outputs[1]

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from acclimate.core.corpus import read_corpus
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_jsonl, read_parquet
+from acclimate.core.files import read_jsonl
 from acclimate.core.params import IngestParams
 from acclimate.core.records import document_schema
 from acclimate.data import ingest
@@ -36,7 +37,7 @@ def test_the_selected_sources_are_written_in_order_and_counted(tmp_path: Path) -
     pair = {"question": "When?", "answer": "Now."}
     inputs = _inputs(tmp_path, [{"text": "The valve closes."}, pair], [{"text": "Water is wet."}])
     report = _run(inputs, tmp_path / "out")
-    table = read_parquet(tmp_path / "out" / "documents.parquet")
+    table = read_corpus(tmp_path / "out" / "documents")
     assert table.schema == document_schema()
     assert table["text"].to_pylist() == ["The valve closes.", "Question: When?\nAnswer: Now.", "Water is wet."]
     assert [(s.name, s.domain, s.documents, s.pairs, s.bytes, s.rejected) for s in report.sources] == [
@@ -86,5 +87,5 @@ def test_equal_inputs_give_equal_bytes(tmp_path: Path) -> None:
     inputs = _inputs(tmp_path, [{"text": "Good."}, {"txt": "Bad."}], [{"text": "General."}])
     reports = [_run(inputs, tmp_path / name) for name in ("first", "second")]
     assert reports[0] == reports[1]
-    for name in ("documents.parquet", "rejected.jsonl"):
+    for name in ("documents/part-00000.parquet", "rejected.jsonl"):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()

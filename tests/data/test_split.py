@@ -33,8 +33,8 @@ PARAMS = SplitParams(
 
 def _split(write: Write, directory: Path, rows: Sequence[Row], params: SplitParams = PARAMS) -> SplitReport:
     (directory / "out").mkdir(parents=True)
-    documents = write(directory / "documents.parquet", rows)
-    return run(params, COMMON, documents=documents, out=directory / "out")
+    write(directory / "documents" / "part-00000.parquet", rows)
+    return run(params, COMMON, documents=directory / "documents", out=directory / "out")
 
 
 def _stores(directory: Path) -> dict[str, str]:

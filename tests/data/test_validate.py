@@ -4,8 +4,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from acclimate.core.corpus import read_corpus, write_parts
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_jsonl, read_parquet, write_parquet
+from acclimate.core.files import read_jsonl
 from acclimate.core.params import ValidateParams
 from acclimate.core.records import document_schema, pair_text
 from acclimate.data import validate
@@ -36,15 +37,15 @@ GOOD = [_record("a"), _record("b", domain="general"), _pair("c", "When does it c
 
 def _run(records: list[dict[str, Any]], folder: Path, **changes: Any) -> validate.ValidateReport:
     folder.mkdir(parents=True, exist_ok=True)
-    write_parquet(folder / "in.parquet", pa.Table.from_pylist(records, schema=document_schema()))
+    write_parts(folder / "in", [pa.Table.from_pylist(records, schema=document_schema())])
     (folder / "out").mkdir()
     params = ValidateParams.model_validate(PARAMS | changes)
-    return validate.run(params, documents=folder / "in.parquet", out=folder / "out")
+    return validate.run(params, documents=folder / "in", out=folder / "out")
 
 
 def test_good_records_pass_unchanged(tmp_path: Path) -> None:
     report = _run(GOOD, tmp_path)
-    assert read_parquet(tmp_path / "out" / "documents.parquet").equals(read_parquet(tmp_path / "in.parquet"))
+    assert read_corpus(tmp_path / "out" / "documents").equals(read_corpus(tmp_path / "in"))
     assert (report.funnel.records_in, report.funnel.records_out, report.funnel.rejected) == (3, 3, {})
     assert all(count.failed == 0 for count in report.expectations)
 
@@ -67,14 +68,12 @@ def test_a_record_that_fails_is_quarantined_under_the_expectation(
     tmp_path: Path, bad: dict[str, Any], reason: str
 ) -> None:
     table = pa.Table.from_pylist([GOOD[0], bad, *GOOD[1:]], schema=_nullable())
-    write_parquet(tmp_path / "in.parquet", table)
-    report = validate.run(
-        ValidateParams.model_validate(PARAMS), documents=tmp_path / "in.parquet", out=_made(tmp_path / "out")
-    )
+    write_parts(tmp_path / "in", [table])
+    report = validate.run(ValidateParams.model_validate(PARAMS), documents=tmp_path / "in", out=_made(tmp_path / "out"))
     [rejected] = read_jsonl(tmp_path / "out" / "rejected.jsonl")
     assert (rejected["id"], rejected["origin"], rejected["reason"]) == ("x", "validate", reason)
     assert report.funnel.rejected == {reason: 1}
-    assert read_parquet(tmp_path / "out" / "documents.parquet")["id"].to_pylist() == ["a", "b", "c"]
+    assert read_corpus(tmp_path / "out" / "documents")["id"].to_pylist() == ["a", "b", "c"]
 
 
 def test_records_that_share_an_id_are_all_quarantined_even_across_types(tmp_path: Path) -> None:

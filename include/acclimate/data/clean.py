@@ -1,6 +1,6 @@
 """Normalise text and score its quality.
 
-    acclimate clean       # params.yaml: clean → artifacts/clean/documents.parquet, rejected.jsonl
+    acclimate clean       # params.yaml: clean → artifacts/clean/documents/, rejected.jsonl
 
 What changes in a text is in text_cleaning.py, the quality rules are in quality.py. A record keeps its id,
 so that it can be followed back; a quality score that came with it (from a person, in inputs/) stands.
@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from acclimate.core.files import read_parquet, write_jsonl, write_parquet
+from acclimate.core.corpus import read_corpus, write_parts
+from acclimate.core.files import write_jsonl
 from acclimate.core.params import CleanParams
 from acclimate.core.records import Reject, document_schema, pair_text
 from acclimate.core.reports import Funnel
@@ -52,10 +53,10 @@ def run(params: CleanParams, *, documents: Path, out: Path) -> CleanReport:
     """Write the cleaned records that are long enough, short enough and good enough."""
     import pyarrow as pa
 
-    judged = [judge(params, record) for record in read_parquet(documents).to_pylist()]
+    judged = [judge(params, record) for record in read_corpus(documents).to_pylist()]
     kept = [one.record for one in judged if one.reject is None]
     rejects = [one.reject for one in judged if one.reject is not None]
-    write_parquet(out / "documents.parquet", pa.Table.from_pylist(kept, schema=document_schema()))
+    write_parts(out / "documents", [pa.Table.from_pylist(kept, schema=document_schema())])
     write_jsonl(out / "rejected.jsonl", (asdict(reject) for reject in rejects))
     failed = Counter(name for one in judged for name in one.score.failed)
     return CleanReport(

@@ -1,6 +1,6 @@
 """Read the documents of every source of the domain and of general text.
 
-    acclimate ingest      # params.yaml: ingest → artifacts/ingest/documents.parquet, rejected.jsonl
+    acclimate ingest      # params.yaml: ingest → artifacts/ingest/documents/, rejected.jsonl
 
 A source is the documentation of installed packages (python_docs.py) or JSONL files (file_source.py).
 """
@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from acclimate.core.corpus import PartWriter
 from acclimate.core.errors import UserError
-from acclimate.core.files import write_jsonl, write_parquet
+from acclimate.core.files import write_jsonl
 from acclimate.core.params import FilesSource, IngestParams, PythonDocsSource
 from acclimate.core.records import Document, Reject, document_schema
 from acclimate.core.reports import Funnel
@@ -118,8 +119,7 @@ def _count(source: PythonDocsSource | FilesSource, kept: list[Document], rejecte
 
 
 def _write(documents: list[Document], rejects: list[Reject], out: Path) -> None:
-    import pyarrow as pa
-
-    rows = [document.model_dump() for document in documents]
-    write_parquet(out / "documents.parquet", pa.Table.from_pylist(rows, schema=document_schema()))
+    with PartWriter(out / "documents", document_schema()) as parts:
+        for document in documents:
+            parts.add(document.model_dump())
     write_jsonl(out / "rejected.jsonl", (asdict(reject) for reject in rejects))

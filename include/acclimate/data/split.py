@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from acclimate.core.corpus import read_corpus
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_parquet, write_jsonl, write_parquet
+from acclimate.core.files import write_jsonl, write_parquet
 from acclimate.core.params import CommonParams, SplitParams
 from acclimate.core.records import GENERAL
 from acclimate.core.reports import Funnel
@@ -78,7 +79,7 @@ def run(params: SplitParams, common: CommonParams, *, documents: Path, out: Path
     Raises:
         UserError: if a store or an evaluation task would be empty.
     """
-    table = read_parquet(documents)
+    table = read_corpus(documents)
     clusters = cluster_names(
         table.column("text").to_pylist(), table.column("group").to_pylist(), params.cluster_threshold, common.seed
     )

@@ -1,6 +1,6 @@
 """Check documents against Great Expectations suites and quarantine what fails.
 
-    acclimate validate    # params.yaml: validate → artifacts/validate/documents.parquet, rejected.jsonl, data_docs/
+    acclimate validate    # params.yaml: validate → artifacts/validate/documents/, rejected.jsonl, data_docs/
 
 Row expectations quarantine a record: it goes to rejected.jsonl under the first expectation it failed.
 Batch expectations stop the run: too few documents, too many failures, or no general text to keep the
@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acclimate.core.corpus import read_corpus, write_parts
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_parquet, write_jsonl, write_parquet
+from acclimate.core.files import write_jsonl
 from acclimate.core.params import ValidateParams
 from acclimate.core.records import Reject
 from acclimate.core.reports import Funnel
@@ -56,14 +57,14 @@ def run(params: ValidateParams, *, documents: Path, out: Path) -> ValidateReport
     Raises:
         UserError: if a batch expectation fails.
     """
-    table = read_parquet(documents)
+    table = read_corpus(documents)
     context = expectations.open_context(out / "data_docs")
     suites = _row_suites(context, params, table)
     rejects = _quarantine(table, [outcome for outcomes in suites.values() for outcome in outcomes])
     kept = _without(table, rejects)
     suites |= _batch_suites(context, params, table, kept, rejects)
     expectations.write_data_docs(context, out / "data_docs")
-    write_parquet(out / "documents.parquet", kept)
+    write_parts(out / "documents", [kept])
     write_jsonl(out / "rejected.jsonl", (asdict(reject) for reject in rejects.values()))
     return ValidateReport(
         _counts(suites),
