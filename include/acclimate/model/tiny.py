@@ -129,11 +129,13 @@ def trapezoid(step: int, steps: int) -> float:
 def _optimizers(model: LlamaForCausalLM, learning_rate: float) -> list[torch.optim.Optimizer]:
     import torch
 
+    from acclimate.model.muon import Muon
+
     # The embedding is a table, not a map: Muon's orthogonal steps are meant for maps.
     matrices = [weight for name, weight in model.named_parameters() if _is_map(name, weight)]
     rest = [weight for name, weight in model.named_parameters() if not _is_map(name, weight)]
     optimizers = [
-        torch.optim.Muon(matrices, lr=learning_rate, weight_decay=0.05, momentum=0.95, adjust_lr_fn="match_rms_adamw"),
+        Muon(matrices, lr=learning_rate, weight_decay=0.05),
         torch.optim.AdamW(rest, lr=learning_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
     ]
     for optimizer in optimizers:
