@@ -18,6 +18,8 @@ from pathlib import Path
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import require_free_disk, whole_directory, write_json
+from acclimate.core.home import home
+from acclimate.core.ledger import note_use
 from acclimate.core.params import Params, load
 from acclimate.core.reports import Report, report_path, write_report
 
@@ -36,6 +38,8 @@ class Stage:
     """Keyword of `run` to the path it is given, relative to the checkout."""
     writes: bool = True
     """Whether it fills artifacts/<name>/; every stage writes reports/<name>.json."""
+    judges: tuple[str, ...] = ()
+    """Those of its inputs that are models scored on the test set: each use goes into the ledger."""
     libraries: tuple[str, ...] = field(default=())
     """Slow imports, done before the clock of the work starts: start-up and work are reported apart."""
 
@@ -64,7 +68,7 @@ STAGES: dict[str, Stage] = {
             "split",
             "acclimate.data.split",
             ("split", "common"),
-            {"documents": "artifacts/clean/documents"},
+            {"documents": "artifacts/clean/documents", "testset": "testset"},
         ),
         Stage("dedup", "acclimate.data.dedup", ("dedup", "common"), {"stores": "artifacts/split"}),
         Stage(
@@ -91,6 +95,7 @@ STAGES: dict[str, Stage] = {
             "acclimate.model.baseline",
             ("score", "common"),
             {"base": "artifacts/base", "evaluation": _EVALUATION},
+            judges=("base",),
             libraries=(*_TORCH, "lm_eval.evaluator"),
         ),
         Stage(
@@ -110,6 +115,7 @@ STAGES: dict[str, Stage] = {
                 "champion": "champion",
                 "evaluation": _EVALUATION,
             },
+            judges=("base", "adapter", "champion"),
             libraries=(*_TORCH, "peft", "lm_eval.evaluator"),
         ),
         Stage(
@@ -135,6 +141,7 @@ STAGES: dict[str, Stage] = {
                 "evaluated": "artifacts/evaluate/candidate",
                 "evaluation": _EVALUATION,
             },
+            judges=("quantized",),
             libraries=(*_TORCH, "gptqmodel", "lm_eval.evaluator"),
         ),
     ]
@@ -152,6 +159,7 @@ class Action:
 
 
 ACTIONS: dict[str, Action] = {
+    "testset": Action("acclimate.data.testset", "lock the test set, unlock it with a reason, show its ledger"),
     "report": Action("acclimate.report", "write the HTML report of the run in this checkout", timed=True),
     "champion": Action(
         "acclimate.release.champion", "put the registry's champion where evaluate compares against it", timed=True
@@ -199,6 +207,10 @@ def run_stage(name: str, *, started: float) -> Report:
     ready = time.perf_counter()
     sections = [params.section(section) for section in stage.sections]
     inputs = {keyword: Path(path) for keyword, path in stage.inputs.items()}
+    if stage.judges:
+        models = {keyword: inputs[keyword] for keyword in stage.judges}
+        domain = params.ingest.domain
+        note_use(home(), domain=domain, stage=name, checkout=Path(), testset=inputs["evaluation"], models=models)
     with ExitStack() as outputs:
         if stage.writes:
             inputs["out"] = outputs.enter_context(whole_directory(stage.out))

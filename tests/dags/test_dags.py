@@ -18,7 +18,7 @@ from orchestration.place import CHALLENGER, DATASET, OPEN_RUN
 CHECKOUT = Path(__file__).parents[2]
 DECISIONS = {"adapt_model": {"is_new", "gate_passed"}, "adapt_release": {"quantized_passed", "approval"}}
 ACTIONS_OF = {
-    "adapt_data": set(),
+    "adapt_data": {"testset"},
     "adapt_model": {"champion", "report", "seal_run", "register"},
     "adapt_release": {"report", "seal_run", "package", "promote", "serve", "final_report"},
     "adapt_watch": {"collect", "drift", "alert"},
@@ -91,6 +91,11 @@ def test_nothing_behind_a_gate_runs_whatever_happened(dags: dict[str, DAG]) -> N
     }
     behind = {task.task_id for task in dags["adapt_model"].get_task("gate_passed").get_flat_relatives(upstream=False)}
     assert behind == {"seal_run", "register"}
+
+
+def test_the_test_set_is_locked_before_anything_is_compared_with_it(dags: dict[str, DAG]) -> None:
+    lock = dags["adapt_data"].get_task("testset")
+    assert (lock.upstream_task_ids, lock.downstream_task_ids) == ({"split"}, {"decontaminate"})
 
 
 def test_assets_close_the_chain(dags: dict[str, DAG]) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_jsonl, read_parquet
+from acclimate.core.files import read_jsonl, read_parquet, write_json
 from acclimate.core.params import CommonParams, SplitParams
 from acclimate.data.evaluation_items import TASKS
+from acclimate.data.locking import lock
 from acclimate.data.split import STORES, SplitReport, cluster_names, giant_clusters, run, store_of
 
 Row = dict[str, Any]
@@ -34,7 +35,10 @@ PARAMS = SplitParams(
 def _split(write: Write, directory: Path, rows: Sequence[Row], params: SplitParams = PARAMS) -> SplitReport:
     (directory / "out").mkdir(parents=True)
     write(directory / "documents" / "part-00000.parquet", rows)
-    return run(params, COMMON, documents=directory / "documents", out=directory / "out")
+    testset = directory / "testset"
+    if not testset.exists():
+        write_json(testset / "lock.json", {})
+    return run(params, COMMON, documents=directory / "documents", testset=testset, out=directory / "out")
 
 
 def _stores(directory: Path) -> dict[str, str]:
@@ -102,6 +106,57 @@ def test_items_are_drawn_from_the_test_store_only(tmp_path: Path, corpus: list[R
     assert report.headline() == (
         "480 documents in 480 clusters; items: domain_cloze 40, general_cloze 40, domain_text 10, general_text 10"
     )
+
+
+def _lock(directory: Path) -> None:
+    files = sorted((directory / "out/evaluation").glob("*.jsonl"))
+    write_json(directory / "testset" / "lock.json", {})
+    lock(directory / "testset", "pottery", files, by="ada", now="2026-11-21T09:30:00+00:00")
+
+
+def test_a_locked_test_set_stays_what_it_was_when_documents_come(
+    tmp_path: Path, corpus: list[Row], write_documents: Write
+) -> None:
+    few = [row for place, row in enumerate(corpus) if place % 5]
+    _split(write_documents, tmp_path / "few", few)
+    _split(write_documents, tmp_path / "all", corpus)
+    cloze = "out/evaluation/domain_cloze.jsonl"
+    assert (tmp_path / "all" / cloze).read_bytes() != (tmp_path / "few" / cloze).read_bytes()
+    _lock(tmp_path / "few")
+    (tmp_path / "few/testset").rename(tmp_path / "moved")
+    (tmp_path / "later").mkdir()
+    (tmp_path / "moved").rename(tmp_path / "later/testset")
+    report = _split(write_documents, tmp_path / "later", corpus)
+    for task in TASKS:
+        file = f"out/evaluation/{task}.jsonl"
+        assert (tmp_path / "later" / file).read_bytes() == (tmp_path / "few" / file).read_bytes()
+    assert report.locked == "2026-11-21T09:30:00+00:00"
+    assert report.headline().endswith(", locked since 2026-11-21")
+
+
+def test_documents_of_locked_items_stay_out_of_training_whatever_cluster_they_come_to(
+    tmp_path: Path, corpus: list[Row], write_documents: Write
+) -> None:
+    _split(write_documents, tmp_path, corpus)
+    _lock(tmp_path)
+    [item, *_] = read_jsonl(tmp_path / "out/evaluation/domain_cloze.jsonl")
+    name = next(f"aaa {i}" for i in range(99) if store_of(f"aaa {i}", PARAMS, COMMON.seed) == "train")
+    regrouped = [{**row, "group": name} if row["id"] == item["document"] else row for row in corpus]
+    (tmp_path / "again").mkdir()
+    (tmp_path / "testset").rename(tmp_path / "again/testset")
+    _split(write_documents, tmp_path / "again", regrouped)
+    assert _stores(tmp_path / "again")[item["document"]] == "test"
+
+
+def test_a_changed_locked_file_is_refused(tmp_path: Path, corpus: list[Row], write_documents: Write) -> None:
+    _split(write_documents, tmp_path, corpus)
+    _lock(tmp_path)
+    with (tmp_path / "testset/pottery/domain_cloze.jsonl").open("a") as file:
+        file.write("{}\n")
+    (tmp_path / "again").mkdir()
+    (tmp_path / "testset").rename(tmp_path / "again/testset")
+    with pytest.raises(UserError, match=r"domain_cloze.jsonl has SHA-256 .* locked on 2026-11-21 was"):
+        _split(write_documents, tmp_path / "again", corpus)
 
 
 def test_a_cluster_is_called_by_its_first_group() -> None:

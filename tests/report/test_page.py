@@ -11,6 +11,7 @@ import pytest
 
 from acclimate.cli import main
 from acclimate.core.files import write_json
+from acclimate.core.ledger import note_use
 from acclimate.core.reports import report_path
 from acclimate.pipeline import STAGES
 from acclimate.report.material import Material
@@ -72,6 +73,21 @@ def test_a_failing_gate_shows_its_reasons(
     assert failing_gate.reasons
     for reason in failing_gate.reasons:
         assert reason in html
+
+
+def test_the_gate_tells_how_often_the_test_set_was_used(tmp_path: Path, reports: Reports, write_run: Write) -> None:
+    run = write_run(tmp_path / "run", reports)
+    assert "The locked test set was used" not in render(compose(Material(run, main=tmp_path)))
+    for stage, domain in (
+        ("baseline", "scientific_python"),
+        ("evaluate", "scientific_python"),
+        ("evaluate", "masonry"),
+    ):
+        (tmp_path / stage).mkdir(exist_ok=True)
+        (tmp_path / stage / "model.safetensors").write_text(stage)
+        models = {"base": tmp_path / stage}
+        note_use(tmp_path, domain=domain, stage=stage, checkout=run, testset=tmp_path, models=models)
+    assert "The locked test set was used 2 times, on 2 models, from " in render(compose(Material(run, main=tmp_path)))
 
 
 def test_the_page_loads_nothing_and_stays_below_a_megabyte(html: str) -> None:

@@ -26,8 +26,8 @@ def test_there_are_fourteen_stages_and_dvc_yaml_has_the_same_in_the_same_order()
     assert len(STAGES) == 14
 
 
-def test_there_are_sixteen_actions_and_none_is_called_like_a_stage() -> None:
-    assert len(ACTIONS) == 16
+def test_there_are_seventeen_actions_and_none_is_called_like_a_stage() -> None:
+    assert len(ACTIONS) == 17
     assert not ACTIONS.keys() & STAGES.keys()
 
 

@@ -45,8 +45,8 @@ def git(folder: Path, *arguments: str, index: Path | None = None) -> str:
 def snapshot(root: Path) -> str:
     """A commit of the checkout as it is: HEAD if nothing differs, else one on top of it that no branch names.
 
-    Changes to tracked files count, committed or not, and so do new files below include/: the code that
-    `dvc repro` would run here. The user's index, branch and stash stay as they are.
+    Changes to tracked files count, committed or not, and so do new files below include/ and testset/: the code
+    that `dvc repro` would run here, and what it would judge by. The user's index, branch and stash stay as they are.
     """
     own = root / git(root, "rev-parse", "--git-path", "index")
     with tempfile.TemporaryDirectory() as folder:
@@ -54,8 +54,9 @@ def snapshot(root: Path) -> str:
         if own.exists():
             shutil.copy2(own, index)  # with its file times, so that git need not read every file
         git(root, "add", "--update", index=index)
-        if (root / "include").exists():
-            git(root, "add", "--all", "--", "include", index=index)
+        for watched in ("include", "testset"):
+            if (root / watched).exists():
+                git(root, "add", "--all", "--", watched, index=index)
         tree = git(root, "write-tree", index=index)
     head = git(root, "rev-parse", "--verify", "HEAD")
     if tree == git(root, "rev-parse", f"{head}^{{tree}}"):

@@ -16,7 +16,8 @@ from acclimate.core.errors import UserError
 from acclimate.core.params import SplitParams
 from acclimate.core.records import GENERAL
 from acclimate.data.cloze import OPENING_CHARACTERS, Candidate, Lexicon, candidates_in, draw
-from acclimate.data.evaluation_items import ClozeItem, TextItem
+from acclimate.data.evaluation_items import CLOZE_TASKS, TASKS, ClozeItem, TextItem
+from acclimate.data.locking import LockedSet
 from acclimate.data.passages import Passages
 from acclimate.data.seeded import chance
 from acclimate.data.words import WordStreams, opening
@@ -27,6 +28,8 @@ MIN_TEXT_CHARACTERS = 200
 """Bits per byte of a shorter text are mostly those of its first words, which nothing precedes."""
 
 Row = dict[str, Any]
+Tasks = dict[str, Sequence[ClozeItem | TextItem]]
+"""Task to its items, in the order of evaluation_items.TASKS."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class TaskReport:
 
 def draw_tasks(
     params: SplitParams, seed: int, train: Sequence[Row], test: Sequence[Row]
-) -> tuple[dict[str, Sequence[ClozeItem | TextItem]], dict[str, TaskReport]]:
+) -> tuple[Tasks, dict[str, TaskReport]]:
     """Draw the items of every task, in the order of evaluation_items.TASKS.
 
     Raises:
@@ -59,7 +62,7 @@ def draw_tasks(
     """
     passages = Passages.of(WordStreams.of(row["text"] for row in train), BOILERPLATE_WORDS)
     openings = {domain: [opening(row["text"], OPENING_CHARACTERS) for row in rows] for domain, rows in _texts(train)}
-    items: dict[str, Sequence[ClozeItem | TextItem]] = {}
+    items: Tasks = {}
     reports: dict[str, TaskReport] = {}
     halves = dict(_texts(test))
     for half, other in (("domain", "general"), ("general", "domain")):
@@ -71,6 +74,32 @@ def draw_tasks(
         items[task], reports[task] = _texts_task(params, seed, halves[half], passages)
     _require_items(reports)
     return items, reports
+
+
+def locked_tasks(locked: LockedSet) -> tuple[Tasks, dict[str, TaskReport]]:
+    """The items of a locked test set, in place of a draw.
+
+    Raises:
+        UserError: if a file is not what was locked.
+    """
+    items: Tasks = {}
+    for task in TASKS:
+        kind = ClozeItem if task in CLOZE_TASKS else TextItem
+        items[task] = [kind(**row) for row in locked.read(f"{task}.jsonl")]
+    return items, {
+        task: TaskReport(
+            wanted=len(of_task),
+            items=len(of_task),
+            documents=len({item.document for item in of_task}),
+            clusters=len({item.cluster for item in of_task}),
+            held_out_documents=0,
+            candidates=0,
+            passed_over={},
+            terms=0,
+            note="",
+        )
+        for task, of_task in items.items()
+    }
 
 
 def _texts(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:

@@ -1,7 +1,7 @@
 """acclimate split: training, validation and test store, and the evaluation items drawn from test.
 
     artifacts/split/{train,validation,test}.parquet      documents and their `cluster`
-    artifacts/split/evaluation/<task>.jsonl              see evaluation_items.py
+    artifacts/split/evaluation/<task>.jsonl              see evaluation_items.py; from testset/ once that is locked
 
 Documents that are near-duplicates of each other, or belong to one group (a function's docstring and the
 question about it), form a cluster, and a cluster goes into one store whole. Which one is drawn
@@ -13,6 +13,7 @@ therefore of clusters in expectation; the report says what was reached, by docum
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,9 @@ from acclimate.core.files import write_jsonl, write_parquet
 from acclimate.core.params import CommonParams, SplitParams
 from acclimate.core.records import GENERAL
 from acclimate.core.reports import Funnel
-from acclimate.data.held_out import TaskReport, draw_tasks
+from acclimate.data.evaluation_items import TASKS
+from acclimate.data.held_out import TaskReport, draw_tasks, locked_tasks
+from acclimate.data.locking import LockedSet, locked_set
 from acclimate.data.near_duplicates import Components, ShingleSets, near_duplicates
 from acclimate.data.seeded import chance
 
@@ -66,31 +69,39 @@ class SplitReport:
     stores: dict[str, dict[str, StoreShare]]
     """Domain to store to what it holds."""
     tasks: dict[str, TaskReport]
+    locked: str | None = None
+    """Since when (UTC, ISO 8601) the items are locked and were taken from testset/; None if they were drawn."""
 
     def headline(self) -> str:
         """'24,876 documents in 12,300 clusters; items: domain_cloze 800, …'."""
         items = ", ".join(f"{task} {report.items:,}" for task, report in self.tasks.items())
-        return f"{self.funnel.records_in:,} documents in {self.clusters:,} clusters; items: {items}"
+        since = f", locked since {self.locked[:10]}" if self.locked else ""
+        return f"{self.funnel.records_in:,} documents in {self.clusters:,} clusters; items: {items}{since}"
 
 
-def run(params: SplitParams, common: CommonParams, *, documents: Path, out: Path) -> SplitReport:
-    """Divide the documents at `documents` and draw the evaluation items.
+def run(params: SplitParams, common: CommonParams, *, documents: Path, testset: Path, out: Path) -> SplitReport:
+    """Divide the documents at `documents`, and draw the evaluation items or take those locked in `testset`.
 
     Raises:
-        UserError: if a store or an evaluation task would be empty.
+        UserError: if a store or an evaluation task would be empty, or a locked file was changed.
     """
     table = read_corpus(documents)
     clusters = cluster_names(
         table.column("text").to_pylist(), table.column("group").to_pylist(), params.cluster_threshold, common.seed
     )
     domains = table.column("domain").to_pylist()
-    giants = giant_clusters(clusters, domains, params.test_share)
-    drawn = {name: "train" if name in giants else store_of(name, params, common.seed) for name in set(clusters)}
-    stores = np.array([drawn[name] for name in clusters], dtype=object)
+    locked = _locked(testset, domains)
+    held = locked_clusters(locked, table.column("id").to_pylist(), clusters) if locked else set()
+    giants = giant_clusters(clusters, domains, params.test_share, held)
+    stores = draw_stores(clusters, params, common.seed, giants=giants, held=held)
     shares = _shares(table, stores)
     _require_documents(shares, params)
     divided = _write_stores(table, clusters, stores, out)
-    items, tasks = draw_tasks(params, common.seed, divided["train"].to_pylist(), divided["test"].to_pylist())
+    items, tasks = (
+        locked_tasks(locked)
+        if locked
+        else draw_tasks(params, common.seed, divided["train"].to_pylist(), divided["test"].to_pylist())
+    )
     for task, drawn_items in items.items():
         write_jsonl(out / "evaluation" / f"{task}.jsonl", [asdict(item) for item in drawn_items])
     sizes = Counter(clusters)
@@ -102,6 +113,7 @@ def run(params: SplitParams, common: CommonParams, *, documents: Path, out: Path
         giants=giants,
         stores=shares,
         tasks=tasks,
+        locked=locked and locked.locked,
     )
 
 
@@ -119,14 +131,28 @@ def cluster_names(texts: list[str], groups: list[str], threshold: float, seed: i
     return [names[label] for label in labels]
 
 
-def giant_clusters(clusters: list[str], domains: list[str], test_share: float) -> dict[str, int]:
-    """Clusters too large for a held-out store in any domain, with their number of documents, largest first."""
+def draw_stores(
+    clusters: list[str], params: SplitParams, seed: int, *, giants: Collection[str], held: Collection[str]
+) -> NDArray[np.object_]:
+    """[documents]: the store of each, given its cluster; giants go to training, those held out to the test store."""
+    drawn = {name: store_of(name, params, seed) for name in set(clusters)}
+    drawn |= dict.fromkeys(giants, "train") | dict.fromkeys(held, "test")
+    return np.array([drawn[name] for name in clusters], dtype=object)
+
+
+def giant_clusters(
+    clusters: list[str], domains: list[str], test_share: float, held: Collection[str] = ()
+) -> dict[str, int]:
+    """Clusters too large for a held-out store in any domain, with their number of documents, largest first.
+
+    Those in `held` are in the test store already and none of them.
+    """
     limits = {
         domain: max(SMALL_CLUSTER, GIANT_SHARE * test_share * documents)
         for domain, documents in Counter(domains).items()
     }
     parts = Counter(zip(clusters, domains, strict=True))
-    giants = {cluster for (cluster, domain), size in parts.items() if size > limits[domain]}
+    giants = {cluster for (cluster, domain), size in parts.items() if size > limits[domain] and cluster not in held}
     sizes = Counter(clusters)
     return {name: sizes[name] for name in sorted(giants, key=lambda name: (-sizes[name], name))}
 
@@ -137,6 +163,18 @@ def store_of(cluster: str, params: SplitParams, seed: int) -> str:
     if drawn < params.test_share:
         return "test"
     return "validation" if drawn < params.test_share + params.validation_share else "train"
+
+
+def locked_clusters(locked: LockedSet, ids: list[str], clusters: list[str]) -> set[str]:
+    """The clusters that hold a document of a locked item, whatever they are called by now."""
+    documents = {row["document"] for task in TASKS for row in locked.read(f"{task}.jsonl")}
+    return {cluster for identity, cluster in zip(ids, clusters, strict=True) if identity in documents}
+
+
+def _locked(testset: Path, domains: list[str]) -> LockedSet | None:
+    """What is locked for the corpus's domain."""
+    found = (locked_set(testset, domain) for domain in sorted(set(domains) - {GENERAL}))
+    return next(filter(None, found), None)
 
 
 def _join_equal(components: Components, groups: list[str]) -> None:

@@ -21,6 +21,8 @@ import yaml
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import write_json, write_jsonl
+from acclimate.core.home import home
+from acclimate.core.ledger import read_ledger
 from acclimate.core.params import Params, load
 from acclimate.core.reports import report_path
 from acclimate.release.evidence import ADAPTER_FILES, Evidence, read_evidence, require_pass
@@ -110,10 +112,11 @@ def _log_and_create(client: MlflowClient, name: str, checkout: Path, params: Par
         _log_dataset(name, evidence)
         _log_files(checkout)
         model_uri = _log_model(checkout, params, evidence)
-        return mlflow.register_model(model_uri, name, tags=_tags(run.info.run_id, evidence))
+        uses = len(read_ledger(home(), params.ingest.domain))
+        return mlflow.register_model(model_uri, name, tags=_tags(run.info.run_id, evidence, uses))
 
 
-def _tags(run_id: str, evidence: Evidence) -> dict[str, str]:
+def _tags(run_id: str, evidence: Evidence, testset_uses: int) -> dict[str, str]:
     return {
         "run": evidence.run,
         "mlflow_run": run_id,
@@ -123,6 +126,7 @@ def _tags(run_id: str, evidence: Evidence) -> dict[str, str]:
         "base_sha256": evidence.base_sha256,
         "gate.verdict": evidence.gate["verdict"],
         "gate.reasons": json.dumps(evidence.gate["reasons"]),
+        "testset_uses": str(testset_uses),
     }
 
 

@@ -21,10 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(_arguments: argparse.Namespace) -> int:
     """Write the page of the current checkout and print where it is."""
     from acclimate.core.files import write_text
+    from acclimate.core.home import home
     from acclimate.report.material import Material
     from acclimate.report.page import compose
     from acclimate.report.rendering import render
 
-    write_text(PAGE, render(compose(Material(Path()))))
+    write_text(PAGE, render(compose(Material(Path(), main=home()))))
     print(PAGE)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from acclimate.core.ledger import Use
 from acclimate.release.quantize import QuantizeReport
 from acclimate.report import formats
 from acclimate.report.blocks import Block, Cell, Column, Facts, Figure, Mark, Missing, Note, Points, Section, Table
@@ -75,12 +76,23 @@ def gate(material: Material) -> Section:
     """The gate's verdict with its reasons, the differences as a picture, and the numbers."""
     report = material.report("gate", Decision)
     blocks: list[Block] = [report] if isinstance(report, Missing) else _decision(report, "gate", ("base", "candidate"))
+    blocks += [_uses(uses)] if (uses := material.uses()) else []
     return Section(
         "gate",
         "Gate",
         "May the candidate be released? It must beat the base on the domain by enough and not by chance, keep what "
         "the base can do in general, and not be worse than the champion.",
         tuple(blocks),
+    )
+
+
+def _uses(uses: list[Use]) -> Note:
+    """How often the test set was looked at: the more often, the less a single pass says."""
+    models = {sha for use in uses for sha in use.models.values()}
+    return Note(
+        f"The locked test set was used {formats.count(len(uses))} times, on {formats.count(len(models))} models, from "
+        f"{uses[0].when[:10]} to {uses[-1].when[:10]}. Whoever tries often enough passes by luck; each use is in the "
+        "ledger (acclimate testset ledger)."
     )
 
 

@@ -27,6 +27,8 @@ def evaluation_set(material: Material) -> Section:
 
 def _blocks(report: SplitReport) -> list[Block]:
     notes = [Note(f"{formats.words(task)}: {of_task.note}", "warning") for task, of_task in _short(report)]
+    if report.locked:
+        notes.insert(0, Note(f"Locked since {report.locked[:10]}: taken from testset/, not drawn in this run."))
     return [_tasks(report), *notes, *_giants(report), _passed_over(report), _stores(report)]
 
 

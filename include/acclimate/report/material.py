@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import yaml
 
 from acclimate.core.files import read_json
+from acclimate.core.ledger import Use, read_ledger
 from acclimate.core.reports import report_path
 from acclimate.pipeline import STAGES
 from acclimate.report.blocks import Missing
@@ -51,6 +52,13 @@ class Material:
     """Everything below one checkout that a page is written from; reads, never writes."""
 
     root: Path
+    main: Path | None = None
+    """The main checkout, which keeps the ledger of the test set; None where there is none to ask."""
+
+    def uses(self) -> list[Use]:
+        """Every use of the locked test set of the domain in params.yaml, oldest first."""
+        domain = self.params.get("ingest", {}).get("domain")
+        return read_ledger(self.main, domain) if self.main and domain else []
 
     def report(self, stage: str, shape: type[T]) -> T | Missing:
         """The report of `stage` as the dataclass that wrote it.
