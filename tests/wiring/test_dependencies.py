@@ -16,7 +16,10 @@ CHECKOUT = Path(__file__).parents[2]
 INCLUDE = CHECKOUT / "include"
 # Need not be deps. They carry records, dials and messages without deciding what is in an output: were they deps of
 # every stage, a reworded error would train every model again.
-PLUMBING = {f"include/acclimate/core/{name}.py" for name in ("corpus", "errors", "files", "home", "records", "reports")}
+PLUMBING = {
+    f"include/acclimate/core/{name}.py"
+    for name in ("corpus", "errors", "files", "home", "progress", "records", "reports")
+}
 
 
 @cache

@@ -9,9 +9,11 @@ with others of their length, so that little is computed on padding, and returned
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from acclimate.core.progress import progress
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +50,7 @@ def choice_log_likelihoods(model: Model, items: Sequence[Choices], *, batch_item
     lengths = [(len(item.context), max(map(len, item.continuations))) for item in items]
     scores: list[list[float]] = [[] for _ in items]
     with torch.inference_mode():
-        for batch in _batches(lengths, batch_items):
+        for batch in progress(_batches(lengths, batch_items), "scoring choices", unit="batch"):
             for index, values in zip(batch, _one_batch_of_choices(model, [items[i] for i in batch]), strict=True):
                 scores[index] = values
     return scores
@@ -62,7 +64,8 @@ def window_log_likelihoods(
 
     scores = [0.0] * len(windows)
     with torch.inference_mode():
-        for batch in _batches([len(given) + len(target) for given, target in windows], batch_items):
+        lengths = [len(given) + len(target) for given, target in windows]
+        for batch in progress(_batches(lengths, batch_items), "scoring texts", unit="batch"):
             tokens, real = _right_padded([[*windows[i][0], *windows[i][1]] for i in batch], model.device)
             given = torch.tensor([len(windows[i][0]) for i in batch], device=model.device).unsqueeze(1)
             scored = real & (torch.arange(tokens.shape[1], device=model.device) >= given)
@@ -122,8 +125,7 @@ def _right_padded(sequences: Sequence[list[int]], device: torch.device) -> tuple
     return tokens, torch.arange(longest, device=device) < lengths.unsqueeze(1)
 
 
-def _batches(lengths: Sequence[Any], size: int) -> Iterator[list[int]]:
+def _batches(lengths: Sequence[Any], size: int) -> list[list[int]]:
     """Indices in groups of at most `size`, longest first, so that memory runs out at once or never."""
     order = sorted(range(len(lengths)), key=lambda index: (lengths[index], index), reverse=True)
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
+    return [order[start : start + size] for start in range(0, len(order), size)]

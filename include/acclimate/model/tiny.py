@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING
 
 from acclimate.core.errors import UserError
+from acclimate.core.progress import progress
 from acclimate.model.packing import cut, stream, token_ids
 from acclimate.model.precision import autocast
 
@@ -89,7 +90,8 @@ def pretrain(model: LlamaForCausalLM, sequences: NDArray[np.int64], params: Base
     optimizers = _optimizers(model, params.learning_rate)
     losses: list[float] = []
     model.train()
-    for step, rows in enumerate(sequences.reshape(params.steps, params.batch_sequences, -1)):
+    batches = sequences.reshape(params.steps, params.batch_sequences, -1)
+    for step, rows in enumerate(progress(batches, "pre-training", unit="step", total=params.steps)):
         for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * trapezoid(step, params.steps)

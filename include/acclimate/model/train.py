@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, read_jsonl, sha256, write_json
+from acclimate.core.progress import progress
 from acclimate.model.adapter import CONFIG, WEIGHTS, forget_gptq, load_base, load_tokenizer
 from acclimate.model.determinism import fix_randomness
 from acclimate.model.packing import cut, final_loss, stream, thinned, token_ids
@@ -132,7 +133,7 @@ def _train(model: PeftModel, sequences: NDArray[np.int64], params: TrainParams, 
     from transformers import PrinterCallback, Trainer, TrainingArguments
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    watch = _loss_watch()
+    watch = _loss_watch(params.steps)
     with TemporaryDirectory() as scratch:
         arguments = TrainingArguments(
             output_dir=scratch,
@@ -162,18 +163,24 @@ def _train(model: PeftModel, sequences: NDArray[np.int64], params: TrainParams, 
     return list(watch.losses)
 
 
-def _loss_watch() -> Any:
-    """A Trainer callback that keeps every step's loss and stops at the first that is no number."""
+def _loss_watch(steps: int) -> Any:
+    """A Trainer callback that keeps every step's loss, shows it, and stops at the first that is no number."""
     from transformers import TrainerCallback
 
     class LossWatch(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
         def __init__(self) -> None:
             self.losses: list[float] = []
+            self.bar = progress(range(steps), "training", unit="step")
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
             if "loss" in logs:
                 self.losses.append(logs["loss"])
+                self.bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
+                self.bar.update()
                 _require_number(logs["loss"], state.global_step)
+
+        def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            self.bar.close()
 
     return LossWatch()
 
