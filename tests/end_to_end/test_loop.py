@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from acclimate.core.files import read_json, read_jsonl, write_jsonl
+from acclimate.core.ledger import read_ledger
 from acclimate.core.params import load
 from acclimate.core.reports import read_report
 from acclimate.model.gate import GateReport
@@ -116,6 +117,15 @@ def test_the_endpoint_answers_and_counts(demo: Demo) -> None:
     assert 1 <= answer["new_tokens"] <= 16
     metrics = urllib.request.urlopen(f"http://127.0.0.1:{demo.ports['endpoint']}/metrics", timeout=30).read().decode()
     assert "tokens" in metrics
+
+
+def test_the_test_set_is_locked_and_every_scoring_on_it_is_in_the_ledger(demo: Demo) -> None:
+    lock = read_json(demo.checkout.path / "testset/lock.json")["scientific_python"]
+    for name, entry in lock["files"].items():
+        assert _sha256(demo.run / "artifacts/split/evaluation" / name) == entry["sha256"]
+    uses = [use for use in read_ledger(demo.checkout.path, "scientific_python") if use.run == demo.run.name]
+    assert [use.stage for use in uses] == ["baseline", "evaluate", "evaluate_quantized"]
+    assert uses[1].models["adapter"] == read_report("gate", demo.run)["candidate_sha256"]
 
 
 def test_the_demo_prints_what_it_promises(demo: Demo) -> None:
