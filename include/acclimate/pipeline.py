@@ -55,7 +55,7 @@ _EVALUATION = "artifacts/split/evaluation"
 STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in [
-        Stage("ingest", "acclimate.data.ingest", ("ingest",), {"inputs": "inputs"}),
+        Stage("ingest", "acclimate.data.ingest", ("ingest",), {"inputs": "inputs", "accepted": "accepted"}),
         Stage(
             "validate",
             "acclimate.data.validate",
@@ -235,10 +235,11 @@ def _keep_libraries_quiet() -> None:
     """Silence what libraries say about themselves, so that a stage's own lines stand out (TQDM_DISABLE=0: bars back).
 
     torchao (with gptqmodel) reports on import which of its GPU kernels do not fit, torch that torchao registers
-    enums: neither concerns a user (torchao 0.18, torch 2.13).
+    enums: neither concerns a user (torchao 0.18, torch 2.13). What pypdf and trafilatura find wrong in a file either
+    costs nothing or is a reject.
     """
     os.environ.setdefault("TQDM_DISABLE", "1")
-    for name in ("torchao", "torch.utils._pytree"):
+    for name in ("torchao", "torch.utils._pytree", "pypdf", "trafilatura"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
 

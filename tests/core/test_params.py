@@ -32,7 +32,7 @@ def test_the_file_in_the_repository_is_valid() -> None:
 
 
 def test_every_fault_is_told_at_once_with_value_and_line(tmp_path: Path, text: str) -> None:
-    wrong = text.replace("threshold: 0.8 ", "threshold: 1.8 ").replace("  rank: 16 ", '  rank: "many" ')
+    wrong = text.replace("  threshold: 0.8 ", "  threshold: 1.8 ").replace("  rank: 16 ", '  rank: "many" ')
     message = _fault(tmp_path, wrong.replace("  seed: 1729", "  seeed: 1729"))
     assert "4 faults" in message
     line = 1 + next(number for number, row in enumerate(wrong.splitlines()) if "threshold: 1.8" in row)

@@ -18,6 +18,8 @@ from acclimate.data.decontaminate import DecontaminateReport, TaskOverlap
 from acclimate.data.dedup import DedupReport
 from acclimate.data.held_out import TaskReport
 from acclimate.data.ingest import IngestReport, SourceCount
+from acclimate.data.manifest import Changes
+from acclimate.data.meaning import RephrasedReport
 from acclimate.data.mix import KindReport, MixReport
 from acclimate.data.split import SplitReport, StoreShare
 from acclimate.data.validate import ExpectationCount, ValidateReport
@@ -53,8 +55,9 @@ def data_reports() -> dict[str, Any]:
     return {
         "ingest": IngestReport(
             "scientific_python",
-            [SourceCount("numpy_docs", "scientific_python", 800, 400, 1_234_567, 28, {"numpy": "2.2.6"})],
+            [SourceCount("numpy_docs", "scientific_python", 800, 400, 1_234_567, 28, {"numpy": "2.2.6"}, 0)],
             Funnel(1_228, 1_200, {"same text from the same source": 28}),
+            {"numpy_docs": Changes(new=12, changed=3, unchanged=1_185, removed=1)},
         ),
         "validate": ValidateReport(
             [ExpectationCount("rows", "expect_column_values_to_not_be_null", "text", 1_200, 0)],

@@ -36,7 +36,11 @@ class Funnel:
     @classmethod
     def of(cls, records_in: int, records_out: int, rejects: Iterable[Reject]) -> Funnel:
         """Count `rejects` by reason, most frequent first."""
-        counts = Counter(reject.reason for reject in rejects)
+        return cls.counted(records_in, records_out, Counter(reject.reason for reject in rejects))
+
+    @classmethod
+    def counted(cls, records_in: int, records_out: int, counts: Counter[str]) -> Funnel:
+        """`of`, for rejects that have been counted by reason and not kept."""
         funnel = cls(records_in, records_out, dict(sorted(counts.items(), key=lambda c: (-c[1], c[0]))))
         lost = records_in - records_out - counts.total()
         assert lost == 0, f"{lost} records disappeared without a reason"

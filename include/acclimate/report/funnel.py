@@ -97,12 +97,15 @@ def _sources(report: IngestReport) -> Table:
             formats.count(source.pairs),
             formats.size(source.bytes),
             formats.count(source.rejected),
-            ", ".join(f"{package} {version}" for package, version in source.versions.items()) or None,
+            report.changes[source.name].sentence(),
+            ", ".join(f"{package} {version}" for package, version in source.versions.items())
+            or f"{formats.count(source.files)} files",
         )
         for source in report.sources
     ]
     numbers = ("documents", "question–answer pairs", "text", "rejected")
-    columns = (Column("source"), Column("domain"), *(Column(title, "number") for title in numbers), Column("read from"))
+    words = (Column("since the accepted corpus"), Column("read from"))
+    columns = (Column("source"), Column("domain"), *(Column(title, "number") for title in numbers), *words)
     return Table("Sources", columns, tuple(rows))
 
 

@@ -18,7 +18,20 @@ from acclimate.core.params.data import (
 )
 from acclimate.core.params.fields import CommonParams, Section
 from acclimate.core.params.file import Params, load, with_changes
-from acclimate.core.params.ingest import FilesSource, IngestParams, PythonDocsSource, Source
+from acclimate.core.params.ingest import (
+    AnySource,
+    FeedSource,
+    FilesSource,
+    Format,
+    HuggingFaceSource,
+    IngestLimits,
+    IngestParams,
+    PythonDocsSource,
+    Reading,
+    RemoteSource,
+    S3Source,
+    Source,
+)
 from acclimate.core.params.model import BaseParams, GateParams, ScoreParams, TrainParams
 from acclimate.core.params.release import (
     DriftParams,
@@ -29,6 +42,7 @@ from acclimate.core.params.release import (
 )
 
 __all__ = [
+    "AnySource",
     "BaseParams",
     "CleanParams",
     "CommonParams",
@@ -36,8 +50,13 @@ __all__ = [
     "DedupParams",
     "DriftParams",
     "EvaluateQuantizedParams",
+    "EvaluationSetParams",
+    "FeedSource",
     "FilesSource",
+    "Format",
     "GateParams",
+    "HuggingFaceSource",
+    "IngestLimits",
     "IngestParams",
     "MixParams",
     "PackageParams",
@@ -45,6 +64,9 @@ __all__ = [
     "PromoteParams",
     "PythonDocsSource",
     "QuantizeParams",
+    "Reading",
+    "RemoteSource",
+    "S3Source",
     "ScoreParams",
     "Section",
     "Source",

@@ -29,6 +29,8 @@ from acclimate.core.params.release import (
     QuantizeParams,
 )
 
+_KINDS = ("python_docs", "files", "s3", "huggingface", "feed")
+
 
 class Params(Section):
     """params.yaml as a whole, in pipeline order."""
@@ -119,13 +121,19 @@ def with_changes(text: str, changes: dict[str, Any]) -> str:
 
 def _describe(fault: Any, tree: yaml.Node | None, path: Path) -> str:
     # A discriminated union puts its tag into the location ("sources", 0, "files", "path"): it is no key of the file.
-    location = tuple(part for part in fault["loc"] if part not in ("python_docs", "files"))
+    location = tuple(part for part in fault["loc"] if part not in _KINDS)
     dotted = re.sub(r"\.(\d+)", r"[\1]", ".".join(str(part) for part in location)) or "the file as a whole"
     message = _one_line(str(fault["msg"])).removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
         message = "no such dial"
-    value = "" if fault["type"] == "missing" or isinstance(fault["input"], dict) else f" = {fault['input']!r}"
+    told = fault["type"] != "missing" and not isinstance(fault["input"], dict)
+    value = f" = {_without_password(repr(fault['input']))}" if told else ""
     return f"{path}:{_line(tree, location)}: {dotted}{value}: {message}"
+
+
+def _without_password(value: str) -> str:
+    """`value` without the user and password that an address in it may carry: messages end up in logs."""
+    return re.sub(r"://[^/\s]*@", "://***@", value)
 
 
 def _line(tree: yaml.Node | None, location: tuple[Any, ...]) -> int:

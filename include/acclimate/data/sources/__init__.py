@@ -1,0 +1,1 @@
+"""Files of every format, packed or not, as records."""
