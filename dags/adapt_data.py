@@ -13,7 +13,12 @@ from orchestration.operators import ActionOperator
 from orchestration.place import DATASET, OPEN_RUN
 
 with DAG("adapt_data", schedule=None, params=run_form(), max_active_runs=4, doc_md=__doc__, **SETTINGS):
-    stage = stage_tasks(OpenRunOperator(task_id=OPEN_RUN, dials=DIALS))
+    # Before the run is opened, which takes a copy of inputs/: what was fetched for one run is there for the next.
+    arguments = ["--wait", "--domain", "{{ params.domain }}"]
+    fetch = ActionOperator(task_id="fetch", action="fetch", arguments=arguments, run_key=None)
+    opened = OpenRunOperator(task_id=OPEN_RUN, dials=DIALS)
+    fetch >> opened
+    stage = stage_tasks(opened)
     testset = ActionOperator(task_id="testset", action="testset", arguments=["lock"])
     stage["split"] >> testset >> stage["decontaminate"]
     dataset = ActionOperator(task_id="dataset", action="dataset", arguments=["accept"], outlets=[DATASET])

@@ -159,6 +159,7 @@ class Action:
 
 
 ACTIONS: dict[str, Action] = {
+    "fetch": Action("acclimate.data.fetch", "mirror the remote sources below inputs/, where ingest reads them"),
     "testset": Action("acclimate.data.testset", "lock the test set, unlock it with a reason, show its ledger"),
     "report": Action("acclimate.report", "write the HTML report of the run in this checkout", timed=True),
     "champion": Action(

@@ -1,4 +1,4 @@
-"""The first task of every DAG: a new run, or the run that an asset, a person or the shelf names."""
+"""The task open_run of every DAG: a new run, or the run that an asset, a person or the shelf names."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
@@ -59,13 +60,18 @@ class DvcStageOperator(BaseOperator):
 
 
 class ActionOperator(BaseOperator):
-    """Runs `acclimate <action> …` in the run's worktree: a step that changes the outside world, idempotent."""
+    """Runs `acclimate <action> …`: a step that changes the outside world, idempotent.
+
+    It runs in the run's worktree; with `run_key` None in the main checkout, before there is a run.
+    """
 
     template_fields: Sequence[str] = ("run_key", "arguments")
     ui_color = "#2b8a8a"
     ui_fgcolor = "#ffffff"
 
-    def __init__(self, *, action: str, arguments: Sequence[str] = (), run_key: str = RUN_KEY, **settings: Any) -> None:
+    def __init__(
+        self, *, action: str, arguments: Sequence[str] = (), run_key: str | None = RUN_KEY, **settings: Any
+    ) -> None:
         super().__init__(**settings)
         self.action = action
         self.arguments = list(arguments)
@@ -75,15 +81,14 @@ class ActionOperator(BaseOperator):
     @told
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the action."""
-        with in_use(home(), self.run_key) as worktree:
-            self._command = Command(
-                self.action, [str(commands() / "acclimate"), self.action, *self.arguments], worktree
-            )
+        with nullcontext(home()) if self.run_key is None else in_use(home(), self.run_key) as folder:
+            self._command = Command(self.action, [str(commands() / "acclimate"), self.action, *self.arguments], folder)
             self._command.run(self.log.info)
-            reported = report_path(self.action, worktree).exists()
+            reported = report_path(self.action, folder).exists()
             last_line = self._command.lines[-1] if self._command.lines else "done"
-            headline = read_report(self.action, worktree).get("headline", last_line) if reported else last_line
-        carry_run(context, self, self.run_key)
+            headline = read_report(self.action, folder).get("headline", last_line) if reported else last_line
+        if self.run_key is not None:
+            carry_run(context, self, self.run_key)
         return {"headline": headline, "outcome": "ran", "seconds": round(self._command.seconds, 1)}
 
     def on_kill(self) -> None:

@@ -16,7 +16,7 @@ CHALLENGER = Asset("challenger")
 """A registered model that passed the gate; the event's extra carries {"run": key}."""
 
 OPEN_RUN = "open_run"
-"""The first task of every DAG; its result is the key of the run that the others work on."""
+"""The task of every DAG that opens its run or takes one up; its result is the key that the others work with."""
 
 RUN_KEY = f"{{{{ ti.xcom_pull(task_ids='{OPEN_RUN}') }}}}"
 

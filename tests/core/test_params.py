@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,33 @@ def test_a_fault_in_a_list_names_the_entry_and_its_line(tmp_path: Path, text: st
     message = _fault(tmp_path, text.replace("path: inputs/*.jsonl", "path: elsewhere/*.jsonl"))
     line = 1 + next(number for number, row in enumerate(text.splitlines()) if "path: inputs/" in row)
     assert f"params.yaml:{line}: ingest.sources[2].path = 'elsewhere/*.jsonl'" in message
+
+
+def test_the_commented_sources_are_valid_ones(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.yaml"
+    lines = [re.sub(r"^    # (- | {2,}\w+:)", r"    \1", line) for line in text.splitlines()]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    added = load(path).ingest.sources[3:]
+    assert [source.kind for source in added] == ["s3", "huggingface", "feed"]
+
+
+def test_a_password_in_an_address_is_not_repeated(tmp_path: Path, text: str) -> None:
+    news = (
+        "    - {name: news, kind: feed, domain: documents, licence: unknown, url: 'https://me:pw@example.org/feed'}\n"
+    )
+    message = _fault(tmp_path, text.replace("  sources:\n", f"  sources:\n{news}"))
+    assert "ingest.sources[0].url = 'https://***@example.org/feed': no user and password here" in message
+
+
+def test_a_fault_in_the_mapping_of_a_source_names_its_field(tmp_path: Path, text: str) -> None:
+    kind = "      path: inputs/*.jsonl"
+    message = _fault(
+        tmp_path, text.replace(kind, f"      fields: {{text: 7, txet: body}}\n      encoding: none\n{kind}")
+    )
+    assert "ingest.sources[2].fields.text = 7" in message
+    assert "ingest.sources[2].fields.txet = 'body': no such dial" in message
+    assert "ingest.sources[2].encoding = 'none': no such encoding" in message
+    assert "3 faults" in message
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from orchestration.place import CHALLENGER, DATASET, OPEN_RUN
 CHECKOUT = Path(__file__).parents[2]
 DECISIONS = {"adapt_model": {"is_new", "gate_passed"}, "adapt_release": {"quantized_passed", "approval"}}
 ACTIONS_OF = {
-    "adapt_data": {"testset"},
+    "adapt_data": {"fetch", "testset", "dataset"},
     "adapt_model": {"champion", "report", "seal_run", "register"},
     "adapt_release": {"report", "seal_run", "package", "promote", "serve", "final_report"},
     "adapt_watch": {"collect", "drift", "alert"},
@@ -75,6 +75,12 @@ def test_a_stage_runs_after_every_stage_it_reads_from(dags: dict[str, DAG], grap
         dag = dags[node.dag]
         before = {task.task_id for task in dag.get_task(node.name).get_flat_relatives(upstream=True)}
         assert before >= {other for other in node.upstream if graph[other].dag == node.dag} | {OPEN_RUN}
+
+
+def test_what_is_elsewhere_is_fetched_into_the_checkout_before_the_run_takes_its_copy(dags: dict[str, DAG]) -> None:
+    fetch = dags["adapt_data"].get_task("fetch")
+    assert fetch.downstream_task_ids == {OPEN_RUN}
+    assert (fetch.run_key, fetch.arguments) == (None, ["--wait", "--domain", "{{ params.domain }}"])
 
 
 def test_a_stage_reads_only_what_its_own_or_an_earlier_dag_made(graph: dict[str, StageNode]) -> None:

@@ -87,6 +87,15 @@ def test_an_action_runs_in_the_worktree_and_fails_in_its_own_words(checkout: Pat
         ActionOperator(task_id="seal_run", action="run", arguments=["seal", "other"], run_key="a").execute({})
 
 
+def test_an_action_that_comes_before_the_run_works_in_the_main_checkout(checkout: Path) -> None:
+    fetch = ActionOperator(task_id="fetch", action="fetch", arguments=["--wait"], run_key=None)
+    assert fetch.execute({})["headline"] == "no source of the domain 'scientific_python' is remote: nothing to fetch"
+    params = (checkout / "params.yaml").read_text()
+    (checkout / "params.yaml").write_text(params.replace("domain: scientific_python", "domain: nobodys", 1))
+    with pytest.raises(AirflowFailException, match=r"acclimate fetch: .* has 1 fault"):
+        fetch.execute({})
+
+
 def test_the_event_of_an_outlet_carries_the_run(checkout: Path) -> None:
     open_run(checkout, "a", {})
     made = Asset("made")

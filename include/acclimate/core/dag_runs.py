@@ -1,4 +1,4 @@
-"""Which logical run a DAG run works on, written down by the first task of each DAG.
+"""Which logical run a DAG run works on, written down by the task open_run of each DAG.
 
     .acclimate/dag_runs/adapt_model/asset_triggered-2026-11-20T19-03-56-1f2e3d.json
     {"dag_id": "adapt_model", "run_id": "asset_triggered__2026-11-20T19:03:56…", "run": "demo"}
@@ -21,7 +21,7 @@ def note_dag_run(root: Path, dag_id: str, run_id: str, key: str) -> None:
 
 
 def run_of(root: Path, dag_id: str, run_id: str) -> str | None:
-    """The key of the run that a DAG run works on; None before its first task has said so."""
+    """The key of the run that a DAG run works on; None before its task open_run has said so."""
     path = _path(root, dag_id, run_id)
     return str(read_json(path)["run"]) if path.exists() else None
 

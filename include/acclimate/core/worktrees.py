@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from acclimate.core.errors import UserError
+from acclimate.core.locks import inputs_lock, locked
 
 _NAMES = {
     f"GIT_{role}_{what}": value
@@ -102,8 +103,9 @@ def copy_inputs(root: Path, path: Path) -> None:
 
     Copies, not links: a document edited in place must not change under a run that has already hashed it.
     """
-    for name in git(root, "ls-files", "--others", "-z", "--", "inputs").split("\0"):
-        if name:
-            target = path / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(root / name, target)
+    with locked(inputs_lock(root), shared=True):  # not while `fetch` is changing them
+        for name in git(root, "ls-files", "--others", "-z", "--", "inputs", "accepted").split("\0"):
+            if name:
+                target = path / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(root / name, target)
