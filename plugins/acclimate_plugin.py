@@ -1,10 +1,11 @@
-"""What Acclimate adds to the Airflow UI: a page that lists runs, and the tab 'Report' on a DAG run."""
+"""What Acclimate adds to the Airflow UI: a page that lists runs, one for reviews, and the tab 'Report'."""
 
 from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from orchestration.pages import PREFIX, app
+from orchestration.pages import app
+from orchestration.web import PREFIX
 
 APPS = [{"app": app, "url_prefix": PREFIX, "name": "acclimate"}]
 
@@ -21,11 +22,17 @@ REPORT = {
     "destination": "dag_run",
     "url_route": "acclimate-report",
 }
-VIEWS = [RUNS, REPORT]
+REVIEW = {
+    "name": "Acclimate review",
+    "href": f"{PREFIX}/review",
+    "destination": "nav",
+    "category": "browse",  # without a route of Airflow's UI it opens in a tab of its own, as its forms need
+}
+VIEWS = [RUNS, REPORT, REVIEW]
 
 
 class AcclimatePlugin(AirflowPlugin):
-    """The report pages."""
+    """The pages."""
 
     name = "acclimate"
     fastapi_apps = APPS

@@ -70,12 +70,25 @@ STAGES: dict[str, Stage] = {
             ("split", "common"),
             {"documents": "artifacts/clean/documents", "testset": "testset"},
         ),
+        Stage(
+            "evaluation_set",
+            "acclimate.data.evaluation_set",
+            ("evaluation_set", "common"),
+            {"given": "inputs/evaluation", "stores": "artifacts/split"},
+            libraries=("great_expectations",),
+        ),
         Stage("dedup", "acclimate.data.dedup", ("dedup", "common"), {"stores": "artifacts/split"}),
         Stage(
             "decontaminate",
             "acclimate.data.decontaminate",
             ("decontaminate",),
-            {"train": "artifacts/dedup/train.parquet", "evaluation": _EVALUATION},
+            {
+                "train": "artifacts/dedup/train.parquet",
+                "validation": "artifacts/dedup/validation.parquet",
+                "evaluation": _EVALUATION,
+                "examples": "artifacts/evaluation_set/examples.jsonl",
+                "inputs": "inputs",
+            },
         ),
         Stage(
             "mix",
@@ -161,6 +174,7 @@ class Action:
 ACTIONS: dict[str, Action] = {
     "fetch": Action("acclimate.data.fetch", "mirror the remote sources below inputs/, where ingest reads them"),
     "testset": Action("acclimate.data.testset", "lock the test set, unlock it with a reason, show its ledger"),
+    "review": Action("acclimate.data.review", "hand out evaluation examples for review, and take the answers in"),
     "report": Action("acclimate.report", "write the HTML report of the run in this checkout", timed=True),
     "champion": Action(
         "acclimate.release.champion", "put the registry's champion where evaluate compares against it", timed=True

@@ -2,8 +2,9 @@
 
     /acclimate/                                   every run with its verdicts
     /acclimate/dag-run?dag_id=…&run_id=…          the report of the run that a DAG run works on
-    /acclimate/runs/<key>/run.html                that report
-    /acclimate/runs/<key>/data_docs/index.html    the Great Expectations pages of the same run
+    /acclimate/runs/<key>/reports/run.html        that report; beside it, at artifacts/validate/data_docs/index.html,
+                                                  the Great Expectations pages of the same run
+    /acclimate/review                             evaluation examples for people to judge (review.py)
 
 Reports quote documents, and documents come from anywhere: what is served here may not run a script, load
 anything from elsewhere or be framed by another site, and only who is logged in to Airflow sees it.
@@ -15,32 +16,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, FastAPI, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi.responses import FileResponse, RedirectResponse
 
 from acclimate.core.dag_runs import run_of
 from acclimate.core.errors import UserError
 from acclimate.core.home import home
 from acclimate.core.reports import read_report, report_path
 from acclimate.core.runs import Run, run_path, runs
+from orchestration import review
+from orchestration.web import POLICY, PREFIX, page
 
-PREFIX = "/acclimate"
-POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-)
-SERVED = {"run.html": "reports/run.html", "data_docs": "artifacts/validate/data_docs"}
-"""First part of an address below a run to what it stands for in the run's worktree; nothing else is served."""
+REPORT = "reports/run.html"
+REFUSED = "artifacts/refused_batch/data_docs"
+"""What Great Expectations found in a batch that `validate` refused: such a run ends without a report."""
 
-DOCS_INDEX = "data_docs/index.html"
-"""Answered by a list of our own: Great Expectations (1.24) builds its own with scripts from the network."""
+SERVED = (REPORT, "artifacts/validate/data_docs", "artifacts/evaluation_set/data_docs", REFUSED)
+"""What is served of a run, and nothing else. Addresses are paths in the worktree: so the report's link to the Data
+Docs leads there both here and where the report is opened from disk."""
 
 MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".png": "image/png", ".svg": "image/svg+xml"}
 VERDICTS = ("gate", "evaluate_quantized")
-
-_templates = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
 
 
 @dataclass(frozen=True)
@@ -56,15 +53,16 @@ class Row:
 # The dependency stands on the application, so that no route can be added without it; the pages that FastAPI
 # makes by itself are off because it would not cover them.
 app = FastAPI(title="Acclimate", dependencies=[Depends(get_user)], docs_url=None, redoc_url=None, openapi_url=None)
+app.include_router(review.router)
 
 
 @app.middleware("http")
 async def guard(request: Request, call_next: Any) -> Response:
-    """Put the content policy on every answer."""
+    """Put the content policy on every answer that does not bring a wider one of its own (review.py)."""
     response: Response = await call_next(request)
-    response.headers["Content-Security-Policy"] = POLICY
+    response.headers.setdefault("Content-Security-Policy", POLICY)
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"  # the same address shows more as the run goes on
     return response
 
@@ -72,7 +70,7 @@ async def guard(request: Request, call_next: Any) -> Response:
 @app.get("/")
 def list_runs() -> Response:
     """Every run, the newest first."""
-    return _page("Runs", rows=[_row(run) for run in runs(home())])
+    return page("runs.html", "Runs", rows=[_row(run) for run in runs(home())])
 
 
 @app.get("/dag-run")
@@ -80,8 +78,10 @@ def dag_run(dag_id: str, run_id: str) -> Response:
     """Where the report of a DAG run is, or why there is none yet."""
     key = run_of(home(), dag_id, run_id)
     if key is None:
-        return _page("No run yet", note="The first task of this DAG run opens the run; it has not finished.")
-    return RedirectResponse(f"{PREFIX}/runs/{key}/run.html")
+        return page(
+            "runs.html", "No run yet", note="The task open_run of this DAG run opens it; that has not finished."
+        )
+    return RedirectResponse(f"{PREFIX}/runs/{key}/{REPORT}")
 
 
 @app.get("/runs/{key}/{path:path}")
@@ -90,27 +90,26 @@ def served_file(key: str, path: str) -> Response:
     try:
         worktree = run_path(home(), key)
     except UserError as fault:
-        return _page("No such run", note=f"{fault.what}. It may have been pruned.", status=404)
+        return page("runs.html", "No such run", note=f"{fault.what}. It may have been pruned.", status=404)
     found = _found(worktree, path)
-    if found is not None and path == DOCS_INDEX:
-        pages = sorted(page.relative_to(found.parent) for page in found.parent.glob("*/**/*.html"))
-        links = {f"{page.parts[0]}: {page.stem}": page.as_posix() for page in pages}
-        return _page(f"Great Expectations on run {key}", links=links)
     if found is not None:
         return FileResponse(found, media_type=MEDIA_TYPES[found.suffix])
-    if path == "run.html":
+    if path == REPORT:
         row = _row(next(run for run in runs(home()) if run.key == key))
-        return _page("No report yet", note="The task `report` writes it after the gate.", rows=[row])
-    return _page("Not found", note=f"Run {key} has no page {path}.", status=404)
+        index = f"{REFUSED}/index.html"
+        links = {"Validate refused the batch: what it found": f"../{index}"} if _found(worktree, index) else {}
+        note = "The task `report` writes it after the gate."
+        return page("runs.html", "No report yet", note=note, rows=[row], links=links)
+    return page("runs.html", "Not found", note=f"Run {key} has no page {path}.", status=404)
 
 
 def _found(worktree: Path, path: str) -> Path | None:
     """The file that `path` stands for, if it lies, links followed, where it may; else None."""
-    first, _, rest = path.partition("/")
-    if first not in SERVED:
+    name = next((name for name in SERVED if path == name or path.startswith(f"{name}/")), None)
+    if name is None:
         return None
-    top = (worktree / SERVED[first]).resolve()
-    file = (top / rest).resolve() if rest else top
+    top = (worktree / name).resolve()
+    file = (worktree / path).resolve()
     inside = file == top or file.is_relative_to(top)
     return file if inside and file.is_file() and file.suffix in MEDIA_TYPES else None
 
@@ -119,10 +118,4 @@ def _row(run: Run) -> Row:
     worktree = run_path(home(), run.key)
     spoken = [stage for stage in VERDICTS if report_path(stage, worktree).exists()]
     verdicts = {stage: str(read_report(stage, worktree)["headline"]) for stage in spoken}
-    return Row(run, verdicts, (worktree / SERVED["run.html"]).exists())
-
-
-def _page(title: str, *, status: int = 200, **parts: Any) -> HTMLResponse:
-    """A page of ours; `parts` are note (a sentence), rows (of runs) and links (text to relative address)."""
-    text = _templates.get_template("runs.html").render(title=title, prefix=PREFIX, **parts)
-    return HTMLResponse(text, status_code=status)
+    return Row(run, verdicts, (worktree / REPORT).exists())

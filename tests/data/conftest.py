@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from acclimate.core.files import write_parquet
+from acclimate.core.params import EvaluationSetParams
+from acclimate.core.params.evaluation import DifficultyShares, KindShares
 from acclimate.core.records import Document, document_id, document_schema
 
 Row = dict[str, Any]
@@ -60,3 +64,67 @@ def corpus(document: MakeDocument) -> list[Row]:
         for domain, terms in own.items()
         for _ in range(240)
     ]
+
+
+@pytest.fixture
+def evaluation_set_params() -> EvaluationSetParams:
+    """Twenty examples by the quotas of params.yaml."""
+    kinds = {"customer_queries": 0.4, "expert": 0.3, "benchmarks": 0.15, "failure_cases": 0.1, "edge_cases": 0.05}
+    return EvaluationSetParams(
+        examples=20,
+        kinds=KindShares(**kinds),
+        difficulties=DifficultyShares(easy=0.4, medium=0.4, hard=0.2),
+        min_quality=0.7,
+        min_annotation_confidence=0.8,
+        unreviewed_confidence=0.85,
+        duplicate_threshold=0.8,
+        easy_below=0.4,
+        hard_from=0.52,
+        on_shortfall="fill",
+    )
+
+
+class Website(ThreadingHTTPServer):
+    """A server on loopback that says what a test has put there, and remembers what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.pages: dict[str, tuple[int, dict[str, str], bytes]] = {}
+        self.otherwise: tuple[int, dict[str, str], bytes] = (404, {}, b"")
+        self.asked: list[tuple[str, dict[str, str]]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Website
+
+    def do_GET(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.asked.append((self.path, headers))
+        status, answer, body = self.server.pages.get(self.path, self.server.otherwise)
+        if "etag" in answer and headers.get("if-none-match") == answer["etag"]:
+            status, body = 304, b""
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **answer}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_request(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def website() -> Iterator[Website]:
+    with Website() as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        yield server
+        server.shutdown()

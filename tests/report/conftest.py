@@ -13,9 +13,11 @@ from acclimate.core.files import write_json, write_jsonl
 from acclimate.core.params import CommonParams, GateParams
 from acclimate.core.records import Reject
 from acclimate.core.reports import Funnel, report_path, write_report
+from acclimate.data.agreement import Agreement
 from acclimate.data.clean import CleanReport
 from acclimate.data.decontaminate import DecontaminateReport, TaskOverlap
 from acclimate.data.dedup import DedupReport
+from acclimate.data.evaluation_set import DifficultyReport, EvaluationSetReport, SourceKindReport
 from acclimate.data.held_out import TaskReport
 from acclimate.data.ingest import IngestReport, SourceCount
 from acclimate.data.manifest import Changes
@@ -75,6 +77,23 @@ def data_reports() -> dict[str, Any]:
             giants={},
             stores={"scientific_python": {"train": share, "validation": share, "test": share}},
             tasks=dict.fromkeys(TASKS, cloze),
+        ),
+        "evaluation_set": EvaluationSetReport(
+            funnel=Funnel(230, 200, {"no room in its quota": 26, "waits for review": 3, "not JSON": 1}),
+            wanted=200,
+            kinds={
+                "customer_queries": SourceKindReport(wanted=80, examples=0, usable=0, waiting=3),
+                "benchmarks": SourceKindReport(wanted=120, examples=200, usable=226, waiting=0),
+            },
+            difficulties={"easy": DifficultyReport(wanted=80, examples=80, usable=90)},
+            difficulty_from={"annotators": 12, "computed": 188},
+            unmet_share=0.4,
+            notes=["customer_queries: 0 of 80; 3 wait for review, 80 to add"],
+            queue={"kept out of the set until reviewed": 3, "in the set unreviewed": 188},
+            reviewed=12,
+            agreement={"verdict": Agreement(12, 3, 0.71, 0.55, 0.84, "")},
+            expectations=13,
+            examples_sha256="9" * 64,
         ),
         "dedup": DedupReport(
             funnel=Funnel(1_000, 900, {"near-duplicate": 100}),

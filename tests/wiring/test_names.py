@@ -21,20 +21,20 @@ SHARED_SECTIONS = {"common", "score"}
 SECTIONS_OF_ACTIONS = {"package", "promote", "drift"}
 
 
-def test_there_are_fourteen_stages_and_dvc_yaml_has_the_same_in_the_same_order() -> None:
+def test_there_are_fifteen_stages_and_dvc_yaml_has_the_same_in_the_same_order() -> None:
     assert list(DVC) == list(STAGES)
-    assert len(STAGES) == 14
+    assert len(STAGES) == 15
 
 
-def test_there_are_seventeen_actions_and_none_is_called_like_a_stage() -> None:
-    assert len(ACTIONS) == 17
+def test_there_are_twenty_actions_and_none_is_called_like_a_stage() -> None:
+    assert len(ACTIONS) == 20
     assert not ACTIONS.keys() & STAGES.keys()
 
 
 def test_every_section_of_params_yaml_is_a_stage_or_an_action_or_shared() -> None:
     sections = set(yaml.safe_load((CHECKOUT / "params.yaml").read_text()))
     assert sections == (STAGES.keys() - WITHOUT_SECTION) | SHARED_SECTIONS | SECTIONS_OF_ACTIONS
-    assert len(sections) == len(Params.model_fields) == 17
+    assert len(sections) == len(Params.model_fields) == 18
     assert ACTIONS.keys() >= SECTIONS_OF_ACTIONS
 
 
@@ -73,7 +73,7 @@ def test_every_stage_and_action_is_a_command() -> None:
 
 def test_every_stage_says_how_airflow_runs_it_and_what_it_is_for() -> None:
     dags = {node.name: node.dag for node in read_graph(CHECKOUT).values()}
-    assert len([dag for dag in dags.values() if dag == "adapt_data"]) == 7
+    assert len([dag for dag in dags.values() if dag == "adapt_data"]) == 8
     assert len([dag for dag in dags.values() if dag == "adapt_model"]) == 5
     assert len([dag for dag in dags.values() if dag == "adapt_release"]) == 2
     assert all(node.desc for node in read_graph(CHECKOUT).values())

@@ -8,14 +8,15 @@ from acclimate.data.split import SplitReport
 from acclimate.report import formats
 from acclimate.report.blocks import Block, Cell, Column, Missing, Note, Section, Table
 from acclimate.report.material import Material
+from acclimate.report.quotas import quotas
 
 
 def evaluation_set(material: Material) -> Section:
     """Items per task, what was passed over and why, and what the three stores hold."""
     report = material.report("split", SplitReport)
     blocks: list[Block] = [report] if isinstance(report, Missing) else _blocks(report)
-    checked = material.report("decontaminate", DecontaminateReport)
-    blocks.append(checked if isinstance(checked, Missing) else _contamination(checked))
+    asked = material.report("evaluation_set", EvaluationSetReport)
+    blocks += [asked] if isinstance(asked, Missing) else quotas(asked)
     return Section(
         "evaluation-set",
         "Evaluation set",

@@ -16,6 +16,7 @@ from acclimate.core.params.data import (
     SplitParams,
     ValidateParams,
 )
+from acclimate.core.params.evaluation import EvaluationSetParams
 from acclimate.core.params.fields import CommonParams, Section
 from acclimate.core.params.file import Params, load, with_changes
 from acclimate.core.params.ingest import (

@@ -18,6 +18,7 @@ from acclimate.core.params.data import (
     SplitParams,
     ValidateParams,
 )
+from acclimate.core.params.evaluation import EvaluationSetParams
 from acclimate.core.params.fields import CommonParams, Section
 from acclimate.core.params.ingest import IngestParams
 from acclimate.core.params.model import BaseParams, GateParams, ScoreParams, TrainParams
@@ -40,6 +41,7 @@ class Params(Section):
     validate_: ValidateParams = Field(alias="validate")
     clean: CleanParams
     split: SplitParams
+    evaluation_set: EvaluationSetParams
     dedup: DedupParams
     decontaminate: DecontaminateParams
     mix: MixParams
