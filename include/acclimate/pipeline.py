@@ -176,6 +176,7 @@ ACTIONS: dict[str, Action] = {
     "testset": Action("acclimate.data.testset", "lock the test set, unlock it with a reason, show its ledger"),
     "review": Action("acclimate.data.review", "hand out evaluation examples for review, and take the answers in"),
     "report": Action("acclimate.report", "write the HTML report of the run in this checkout", timed=True),
+    "dataset": Action("acclimate.dataset", "list, tag, accept, card, diff and pull versions of the training set"),
     "champion": Action(
         "acclimate.release.champion", "put the registry's champion where evaluate compares against it", timed=True
     ),

@@ -1,4 +1,4 @@
-"""What a person is asked when triggering a run: four dials of params.yaml, with its values as the defaults."""
+"""What a person is asked when triggering a run: five dials of params.yaml, with its values as the defaults."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import get_args
 from airflow.sdk import Param
 
 from acclimate.core.home import home
-from acclimate.core.params import TrainParams, load
+from acclimate.core.params import MixParams, TrainParams, load
 from acclimate.core.records import GENERAL
 
 DIALS = {
     "domain": "ingest.domain",
+    "mix": "mix.strategy",
     "base_model": "base.model",
     "strategy": "train.strategy",
     "approval": "promote.approval",
@@ -34,6 +35,13 @@ def run_form() -> dict[str, Param]:
             enum=domains,
             title="Domain",
             description="What to adapt to: a domain of `ingest.sources` in params.yaml.",
+        ),
+        "mix": Param(
+            params.mix.strategy,
+            type="string",
+            enum=list(get_args(MixParams.model_fields["strategy"].annotation)),
+            title="Mix",
+            description="How the training set is composed: shares, quality or a curriculum (README, Composition).",
         ),
         "base_model": Param(
             params.base.model,

@@ -16,7 +16,7 @@ from acclimate.core.dag_runs import note_dag_run, run_of
 from acclimate.core.errors import UserError
 from acclimate.core.params import load
 from acclimate.core.runs import in_use, key_of, open_run, prune, run_path, runs, seal_run
-from acclimate.core.worktrees import git
+from acclimate.core.worktrees import git, snapshot
 
 CHECKOUT = Path(__file__).parents[2]
 OPEN = """
@@ -213,3 +213,25 @@ def test_a_dag_run_is_found_by_its_id_and_unknown_before(root: Path) -> None:
     note_dag_run(root, "adapt_model", run_id, "a")
     assert run_of(root, "adapt_model", run_id) == "a"
     assert run_of(root, "adapt_release", run_id) is None
+
+
+def test_a_run_gets_what_was_accepted_last_and_its_commit_keeps_the_profile(root: Path) -> None:
+    (root / ".gitignore").write_text("/.acclimate/\n/accepted/*\n!/accepted/README.md\n")
+    (root / "accepted").mkdir()
+    for name in ("manifest.parquet", "profile.json"):
+        (root / "accepted" / name).write_bytes(b"first")
+    path = open_run(root, "a", {})
+    (root / "accepted/profile.json").write_bytes(b"later")
+    assert (path / "accepted/profile.json").read_bytes() == b"first"
+    commit = seal_run(root, "a")
+    assert git(root, "show", f"{commit}:accepted/profile.json") == "first"
+    # A row per record: it is in the cache, by the hash that dvc.lock holds.
+    assert git(root, "ls-tree", "--name-only", commit, "accepted/") == "accepted/profile.json"
+
+
+def test_a_snapshot_can_hold_files_that_the_checkout_ignores(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "card.md").write_text("a card\n")
+    commit = snapshot(root, {"dataset/card.md": tmp_path / "card.md"}, message="Data set")
+    assert git(root, "show", f"{commit}:dataset/card.md") == "a card"
+    assert git(root, "log", "-1", "--format=%s", commit) == "Data set"
+    assert git(root, "status", "--porcelain") == "", "neither the index nor a file has changed"

@@ -104,16 +104,21 @@ def test_the_test_set_is_locked_before_anything_is_compared_with_it(dags: dict[s
     assert (lock.upstream_task_ids, lock.downstream_task_ids) == ({"split"}, {"decontaminate"})
 
 
+def test_a_training_set_is_a_version_before_anything_is_trained_on_it(dags: dict[str, DAG]) -> None:
+    dataset = dags["adapt_data"].get_task("dataset")
+    assert (dataset.upstream_task_ids, dataset.outlets) == ({"mix"}, [DATASET])
+
+
 def test_assets_close_the_chain(dags: dict[str, DAG]) -> None:
     made = {asset.name: task.task_id for dag in dags.values() for task in dag.tasks for asset in task.outlets}
-    assert made == {DATASET.name: "mix", CHALLENGER.name: "register"}
+    assert made == {DATASET.name: "dataset", CHALLENGER.name: "register"}
     assert dags["adapt_model"].schedule == [DATASET]
     assert dags["adapt_release"].schedule == [CHALLENGER]
 
 
 def test_the_trigger_form_knows_the_domains_of_params_yaml_and_explains_every_field(dags: dict[str, DAG]) -> None:
     params = dags["adapt_data"].params
-    assert set(params) == {"domain", "base_model", "strategy", "approval"}
+    assert set(params) == {"domain", "mix", "base_model", "strategy", "approval"}
     assert params.get_param("domain").schema["enum"] == ["documents", "scientific_python"]
     assert params["approval"] is False
     for name in params:

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_jsonl
+from acclimate.core.files import read_jsonl, read_parquet
 from acclimate.core.params import CommonParams, MixParams
-from acclimate.data.mix import MixReport, run
+from acclimate.data.mix import MixReport, run, warnings
+from acclimate.data.seeded import chance
 
 Row = dict[str, Any]
 Make = Callable[..., Row]
@@ -20,7 +21,15 @@ Write = Callable[[Path, Sequence[Row]], Path]
 Mix = Callable[..., MixReport]
 
 PARAMS = MixParams(
-    domain_documents=0.4, domain_questions=0.4, general_replay=0.2, kilobytes=20, max_document_characters=200
+    strategy="static_balanced",
+    domain_documents=0.4,
+    domain_questions=0.4,
+    general_replay=0.2,
+    diverse=False,
+    balance_difficulty=False,
+    kilobytes=20,
+    max_document_characters=200,
+    bytes_per_token=4.0,
 )
 
 
@@ -29,13 +38,22 @@ def mix(tmp_path: Path, document: Make, write_documents: Write) -> Mix:
     """mix(documents=…, questions=…, general=…): from so many records of about 300, 100 and 300 bytes."""
 
     def run_it(
-        documents: int = 200, questions: int = 200, general: int = 100, seed: int = 1729, **changes: Any
+        documents: int = 200,
+        questions: int = 200,
+        general: int = 100,
+        seed: int = 1729,
+        quality: Sequence[float | None] = (None,),
+        general_quality: float | None = None,
+        **changes: Any,
     ) -> MixReport:
-        rows = [document(f"Text {i}. " + "clay and fire " * 20) for i in range(documents)]
+        scored = [{"quality_score": quality[i % len(quality)]} for i in range(max(documents, questions))]
+        rows = [document(f"Text {i}. " + "clay and fire " * 20, **scored[i]) for i in range(documents)]
         rows += [
-            document(f"Question: {i}? {'why ' * 15}\nAnswer: {i}. {'é' * 10}", type="qa_pair") for i in range(questions)
+            document(f"Question: {i}? {'why ' * 15}\nAnswer: {i}. {'é' * 10}", type="qa_pair", **scored[i])
+            for i in range(questions)
         ]
-        replay = [document(f"Note {i}. " + "rain and wind " * 20, domain="general") for i in range(general)]
+        fields = {"domain": "general", "quality_score": general_quality}
+        replay = [document(f"Note {i}. " + "rain and wind " * 20, **fields) for i in range(general)]
         (tmp_path / "out").mkdir(exist_ok=True)
         return run(
             PARAMS.model_copy(update=changes),
@@ -115,3 +133,97 @@ def test_a_share_of_nothing_is_nothing(mix: Mix) -> None:
     report = mix(general=0, domain_documents=0.5, domain_questions=0.5, general_replay=0.0)
     assert report.kinds["general_replay"].records == 0
     assert report.kinds["domain_questions"].share == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_default_is_what_it_was_before_there_were_strategies(mix: Mix, tmp_path: Path) -> None:
+    mix()
+    kinds: dict[str, list[float]] = {}
+    for row in _rows(tmp_path):
+        kinds.setdefault(row["kind"], []).append(chance(1729, f"mix/{row['id']}"))
+    order = [chance(1729, f"order/{row['id']}") for row in _rows(tmp_path)]
+    assert order == sorted(order)
+    assert all(max(chances) < len(chances) / 100 * 1.5 for chances in kinds.values()), "the lowest draws are taken"
+    assert [list(row) for row in _rows(tmp_path)] == [["id", "kind", "text"]] * len(order)
+
+
+def test_records_are_the_rows_of_the_training_set_in_its_order(mix: Mix, tmp_path: Path) -> None:
+    report = mix()
+    records = read_parquet(tmp_path / "out/records.parquet")
+    rows = _rows(tmp_path)
+    assert records["id"].to_pylist() == [row["id"] for row in rows]
+    assert records["bytes"].to_pylist() == [len(row["text"].encode()) for row in rows]
+    assert records["content"].to_pylist() == [hashlib.sha256(row["text"].encode()).hexdigest()[:16] for row in rows]
+    assert records["estimated_tokens"].to_pylist() == [round(size / 4) for size in records["bytes"].to_pylist()]
+    assert report.estimated_tokens == round(report.bytes / 4)
+    assert set(records["stage"].to_pylist()) == {None}
+
+
+def test_equal_runs_write_equal_records(mix: Mix, tmp_path: Path) -> None:
+    written = []
+    for _ in range(2):
+        mix(strategy="curriculum_progression", diverse=True, balance_difficulty=True)
+        written.append((tmp_path / "out/records.parquet").read_bytes())
+    assert written[0] == written[1]
+
+
+def test_better_texts_are_likelier_and_shares_still_hold(mix: Mix) -> None:
+    plain, weighted = mix(quality=(0.5, 1.0)), mix(quality=(0.5, 1.0), strategy="quality_weighted")
+    assert plain.kinds["domain_documents"].mean_quality == pytest.approx(0.75, abs=0.1)
+    assert weighted.kinds["domain_documents"].mean_quality == pytest.approx(0.95, abs=0.05)
+    assert weighted.kinds["domain_documents"].share == pytest.approx(0.4, abs=0.02)
+
+
+def test_texts_of_equal_quality_are_drawn_as_if_nobody_had_judged_them(mix: Mix) -> None:
+    assert mix(quality=(0.8,), strategy="quality_weighted").dataset_sha256 == mix(quality=(0.8,)).dataset_sha256
+    assert mix(strategy="quality_weighted").dataset_sha256 == mix().dataset_sha256
+
+
+def test_a_curriculum_is_the_same_training_set_in_another_order(mix: Mix, tmp_path: Path) -> None:
+    mix()
+    shuffled = _rows(tmp_path)
+    report = mix(strategy="curriculum_progression")
+    ordered = _rows(tmp_path)
+    assert ordered != shuffled
+    assert sorted(row["id"] for row in ordered) == sorted(row["id"] for row in shuffled)
+    assert list(report.stages) == ["foundation", "domain", "application"]
+    assert report.stages["foundation"] == pytest.approx(0.3, abs=0.03), "0.4 × 0.4 + 0.4 × 0.1 + 0.2 × 0.5"
+    stages = read_parquet(tmp_path / "out/records.parquet")["stage"].to_pylist()
+    assert [stage for stage, before in zip(stages, [None, *stages], strict=False) if stage != before] == list(
+        report.stages
+    )
+
+
+def test_adaptive_shares_are_reached_and_said(mix: Mix) -> None:
+    report = mix(strategy="adaptive_quality", quality=(1.0,), general_quality=0.5)
+    assert report.kinds["general_replay"].share == pytest.approx(0.15, abs=0.02), "its lower bound"
+    assert any(note.startswith("adaptive_quality moved the shares") for note in report.notes)
+
+
+def test_a_doubtful_training_set_says_so(mix: Mix) -> None:
+    report = mix(quality=(0.5,), domain_documents=0.2, domain_questions=0.0, general_replay=0.8)
+    only, low = report.warnings
+    assert only.endswith("is of the domain, less than 30%")
+    assert low == "100.0% have a quality below 0.7, more than 20%", "of the records that have a score"
+    assert f"; doubtful: {only}" in report.headline()
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ((0.3, 0.2, 0.8), []),
+        ((0.29, 0.2, 0.8), ["only 29.0% is of the domain, less than 30%"]),
+        ((0.3, 0.21, 0.8), ["21.0% have a quality below 0.7, more than 20%"]),
+        ((0.3, 0.2, 0.81), ["the texts are alike: mean similarity 0.81, above 0.8"]),
+    ],
+)
+def test_warnings_begin_beyond_their_line(shares: tuple[float, float, float], said: list[str]) -> None:
+    assert warnings(*shares) == said
+
+
+def test_nothing_fits_into_too_small_a_training_set(document: Make, write_documents: Write, tmp_path: Path) -> None:
+    long = [document(f"Text {number}. " + "clay and fire " * 200) for number in range(3)]
+    files = {name: write_documents(tmp_path / f"{name}.parquet", long) for name in ("domain", "general")}
+    small = PARAMS.model_copy(update={"kilobytes": 1, "max_document_characters": 9000})
+    report = run(small, CommonParams(seed=1, threads=1, min_free_disk_mb=0), **files, out=tmp_path)
+    assert (report.records, report.mean_similarity, report.kinds["general_replay"].share) == (0, 0, 0)
+    assert (tmp_path / "train.jsonl").read_bytes() == b""

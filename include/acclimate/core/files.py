@@ -37,15 +37,22 @@ def whole_directory(destination: Path) -> Iterator[Path]:
     os.replace(partial, destination)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` in one step."""
+@contextmanager
+def _whole_file(path: Path) -> Iterator[Path]:
+    """Yield a name that becomes `path` only if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
+        yield partial
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` in one step."""
+    with _whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -59,10 +66,14 @@ def read_json(path: Path) -> Any:
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> int:
-    """Write one JSON object a line and return how many."""
-    lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows]
-    write_text(path, "".join(f"{line}\n" for line in lines))
-    return len(lines)
+    """Write one JSON object a line, as they come, and return how many."""
+    encoded = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+    count = 0
+    with _whole_file(path) as partial, partial.open("w", encoding="utf-8") as lines:
+        for row in rows:
+            lines.write(f"{encoded(row)}\n")
+            count += 1
+    return count
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from acclimate.core.params import load, with_changes
 from acclimate.core.worktrees import add_worktree, copy_inputs, git, remove_worktree, share_cache, snapshot
 
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
-SEALED = ("dvc.lock", "params.yaml", "champion/champion.json")
+SEALED = ("dvc.lock", "params.yaml", "champion/champion.json", "accepted/profile.json")
 """What a commit of a run holds besides the code: outputs, reports included, are named in dvc.lock by hash."""
 
 

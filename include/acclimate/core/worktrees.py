@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from acclimate.core.errors import UserError
@@ -43,11 +44,18 @@ def git(folder: Path, *arguments: str, index: Path | None = None) -> str:
     return done.stdout.strip()
 
 
-def snapshot(root: Path) -> str:
+def snapshot(
+    root: Path, files: Mapping[str, Path] | None = None, *, message: str = "Uncommitted changes of the checkout"
+) -> str:
     """A commit of the checkout as it is: HEAD if nothing differs, else one on top of it that no branch names.
 
     Changes to tracked files count, committed or not, and so do new files below include/ and testset/: the code
     that `dvc repro` would run here, and what it would judge by. The user's index, branch and stash stay as they are.
+
+    Args:
+        root: the checkout or worktree.
+        files: further paths of the commit, ignored ones too, to the file whose content each gets.
+        message: of the commit, if there has to be one.
     """
     own = root / git(root, "rev-parse", "--git-path", "index")
     with tempfile.TemporaryDirectory() as folder:
@@ -58,11 +66,14 @@ def snapshot(root: Path) -> str:
         for watched in ("include", "testset"):
             if (root / watched).exists():
                 git(root, "add", "--all", "--", watched, index=index)
+        for name, file in (files or {}).items():
+            blob = git(root, "hash-object", "-w", "--no-filters", "--", str(file.resolve()))
+            git(root, "update-index", "--add", "--cacheinfo", f"100644,{blob},{name}", index=index)
         tree = git(root, "write-tree", index=index)
     head = git(root, "rev-parse", "--verify", "HEAD")
     if tree == git(root, "rev-parse", f"{head}^{{tree}}"):
         return head
-    return git(root, "commit-tree", tree, "-p", head, "-m", "Uncommitted changes of the checkout")
+    return git(root, "commit-tree", tree, "-p", head, "-m", message)
 
 
 def add_worktree(root: Path, path: Path, commit: str) -> None:
@@ -99,7 +110,7 @@ def share_cache(root: Path, path: Path) -> None:
 
 
 def copy_inputs(root: Path, path: Path) -> None:
-    """Give the worktree the documents below inputs/ that git does not know.
+    """Give the worktree what git does not know of inputs/ and of accepted/, with which a run compares its documents.
 
     Copies, not links: a document edited in place must not change under a run that has already hashed it.
     """

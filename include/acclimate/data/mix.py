@@ -1,29 +1,43 @@
 r"""acclimate mix: the training set, in training order.
 
-    artifacts/mix/train.jsonl    {"id": "9f2c…", "kind": "domain_documents", "text": "numpy.savetxt\n\nSave an …"}
+    artifacts/mix/train.jsonl        {"id": "9f2c…", "kind": "domain_documents", "text": "numpy.savetxt\n\nSave an …"}
+    artifacts/mix/records.parquet    the same rows: source, licence, language, quality, sizes, difficulty, stage
 
 The shares are of UTF-8 bytes, kept to within one record of each kind. What is too scarce for its share
 makes the whole smaller, never the shares different; only if the domain has no questions at all
 does their share go to its documents. General replay keeps what the base model can do already
-(Rolnick et al. 2019, Experience Replay for Continual Learning).
+(Rolnick et al. 2019, Experience Replay for Continual Learning). The strategies are in strategies.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from acclimate.core.errors import UserError
-from acclimate.core.files import read_parquet, sha256, write_jsonl
+import numpy as np
+
+from acclimate.core.files import sha256, write_jsonl, write_parquet
 from acclimate.core.params import CommonParams, MixParams
-from acclimate.data.seeded import chance
-from acclimate.data.words import opening
+from acclimate.data import curriculum, difficulty, diversity
+from acclimate.data.candidates import KINDS, Measures, Pool, scan
+from acclimate.data.strategies import affordable, choose, wanted_shares
+from acclimate.data.training_set import training_rows, training_set
 
-KINDS = ("domain_documents", "domain_questions", "general_replay")
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
 
-Row = dict[str, Any]
+LOW_QUALITY = 0.7
+"""A text below this is of low quality: what the evaluation set asks for; `clean` drops what is below its own line."""
+MIN_DOMAIN_SHARE = 0.3
+"""Of the bytes; with less, the adapter learns little but what the base can do already."""
+MAX_LOW_QUALITY_SHARE = 0.2
+MAX_MEAN_SIMILARITY = 0.8
+"""Mean cosine; unlike texts are below 0.3, the same sentence with other numbers in it above 0.8."""
+SAMPLE = 20_000
+"""Texts, evenly spread over the training set, whose mean similarity stands for all."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +45,14 @@ class KindReport:
     """One component of the training set."""
 
     wanted_share: float
-    """After a share without material has gone elsewhere."""
+    """After a share without material has gone elsewhere, or adaptive_quality has moved it."""
     share: float
     """Reached, of the bytes of the training set."""
     records: int
     bytes: int
+    estimated_tokens: int
+    mean_quality: float | None
+    """Of the records taken that have a score."""
     available_records: int
     available_bytes: int
 
@@ -46,121 +63,123 @@ class MixReport:
 
     dataset_sha256: str
     """Of train.jsonl: the name of the data set in lineage."""
+    strategy: str
     records: int
     bytes: int
+    estimated_tokens: int
+    """Bytes by mix.bytes_per_token: the base and its tokenizer come later in the pipeline."""
     wanted_bytes: int
     kinds: dict[str, KindReport]
+    difficulty: dict[str, float]
+    """Share of the bytes per grade."""
+    stages: dict[str, float]
+    """Share of the bytes per stage of the curriculum; empty without one."""
+    low_quality_share: float
+    """Of the records that have a score, those below LOW_QUALITY."""
+    mean_similarity: float
+    """Mean cosine of hashed words over all pairs of at most SAMPLE texts."""
     notes: list[str]
     """Where the result differs from params.yaml, and why."""
+    warnings: list[str]
+    """What makes this a doubtful training set."""
 
     def headline(self) -> str:
         """'5,120 records, 1,199 kB: domain_documents 40 %, domain_questions 40 %, general_replay 20 %'."""
         shares = ", ".join(f"{kind} {report.share:.0%}".replace("%", " %") for kind, report in self.kinds.items())
-        return f"{self.records:,} records, {self.bytes / 1000:,.0f} kB: {shares}"
+        doubts = f"; doubtful: {'; '.join(self.warnings)}" if self.warnings else ""
+        return f"{self.records:,} records, {self.bytes / 1000:,.0f} kB: {shares}{doubts}"
 
 
 def run(params: MixParams, common: CommonParams, *, domain: Path, general: Path, out: Path) -> MixReport:
     """Compose the training set from the decontaminated texts.
 
     Raises:
-        UserError: if a component with a share has no text at all.
+        UserError: if a component with a share has no text at all, or adaptive_quality cannot keep its bounds.
     """
-    pools = components(read_parquet(domain).to_pylist(), read_parquet(general).to_pylist(), params, common.seed)
+    measures = Measures(common.seed, params.max_document_characters, params.balance_difficulty, params.diverse)
+    pools = scan(domain, general, measures)
     shares, notes = wanted_shares(params, pools)
     wanted = params.kilobytes * 1000
-    total, more_notes = affordable(shares, {kind: _bytes(pool) for kind, pool in pools.items()}, wanted)
-    chosen = {kind: take(pools[kind], shares[kind] * total) for kind in KINDS}
-    rows = [row for kind in KINDS for row in chosen[kind]]
-    rows.sort(key=lambda row: (chance(common.seed, f"order/{row['id']}"), row["id"]))
-    write_jsonl(out / "train.jsonl", rows)
+    total, less = affordable(shares, {kind: pool.size for kind, pool in pools.items()}, wanted)
+    chosen = {}
+    for kind in KINDS:
+        chosen[kind], scarce = choose(pools[kind], shares[kind] * total, params)
+        less += [f"{kind}: {note}" for note in scarce]
+    table = training_set(params, common, pools, chosen, (domain, general))
+    write_jsonl(out / "train.jsonl", training_rows(table))
+    write_parquet(out / "records.parquet", table.drop_columns(["text"]))
+    return _report(params, shares, pools, table, dataset_sha256=sha256(out / "train.jsonl"), notes=notes + less)
+
+
+def _report(
+    params: MixParams,
+    shares: Mapping[str, float],
+    pools: Mapping[str, Pool],
+    table: pa.Table,
+    *,
+    dataset_sha256: str,
+    notes: list[str],
+) -> MixReport:
+    total = int(table.column("bytes").to_numpy().sum())
+    kinds = {kind: _kind(table, kind, shares[kind], pools[kind], total) for kind in KINDS}
+    quality = _known_quality(table)
+    low = float((quality < LOW_QUALITY).mean()) if len(quality) else 0.0
+    step = max(1, -(-table.num_rows // SAMPLE))
+    sample = table.column("text").take(np.arange(0, table.num_rows, step)).combine_chunks()
+    similarity = diversity.mean_similarity(sample)
     return MixReport(
-        dataset_sha256=sha256(out / "train.jsonl"),
-        records=len(rows),
-        bytes=_bytes(rows),
-        wanted_bytes=wanted,
-        kinds={kind: _kind(shares[kind], chosen[kind], pools[kind], _bytes(rows)) for kind in KINDS},
-        notes=notes + more_notes,
+        dataset_sha256=dataset_sha256,
+        strategy=params.strategy,
+        records=table.num_rows,
+        bytes=total,
+        estimated_tokens=round(total / params.bytes_per_token),
+        wanted_bytes=params.kilobytes * 1000,
+        kinds=kinds,
+        difficulty=_byte_shares(table, "difficulty", difficulty.GRADES),
+        stages=_byte_shares(table, "stage", curriculum.STAGES) if params.strategy == "curriculum_progression" else {},
+        low_quality_share=round(low, 4),
+        mean_similarity=round(similarity, 4),
+        notes=notes,
+        warnings=warnings(1 - kinds["general_replay"].share, low, similarity),
     )
 
 
-def components(domain: Sequence[Row], general: Sequence[Row], params: MixParams, seed: int) -> dict[str, list[Row]]:
-    """What each kind could consist of, as rows of the training set in random order."""
-    sources = {
-        "domain_documents": [row for row in domain if row["type"] != "qa_pair"],
-        "domain_questions": [row for row in domain if row["type"] == "qa_pair"],
-        "general_replay": list(general),
-    }
-    pools = {}
-    for kind, rows in sources.items():
-        shuffled = sorted(rows, key=lambda row: (chance(seed, f"mix/{row['id']}"), row["id"]))
-        pools[kind] = [_training_row(kind, row, params.max_document_characters) for row in shuffled]
-    return pools
+def warnings(domain_share: float, low_quality_share: float, mean_similarity: float) -> list[str]:
+    """What to doubt about a training set with these three shares and means."""
+    found = []
+    if domain_share < MIN_DOMAIN_SHARE:
+        found.append(f"only {domain_share:.1%} is of the domain, less than {MIN_DOMAIN_SHARE:.0%}")
+    if low_quality_share > MAX_LOW_QUALITY_SHARE:
+        found.append(
+            f"{low_quality_share:.1%} have a quality below {LOW_QUALITY}, more than {MAX_LOW_QUALITY_SHARE:.0%}"
+        )
+    if mean_similarity > MAX_MEAN_SIMILARITY:
+        found.append(f"the texts are alike: mean similarity {mean_similarity:.2f}, above {MAX_MEAN_SIMILARITY}")
+    return found
 
 
-def wanted_shares(params: MixParams, pools: dict[str, list[Row]]) -> tuple[dict[str, float], list[str]]:
-    """The shares to reach; a domain without questions gives theirs to its documents.
+def _kind(table: pa.Table, kind: str, share: float, pool: Pool, total: int) -> KindReport:
+    import pyarrow.compute as pc
 
-    Raises:
-        UserError: if documents or replay are wanted and there are none.
-    """
-    shares = {kind: float(getattr(params, kind)) for kind in KINDS}
-    notes = []
-    if shares["domain_questions"] > 0 and not pools["domain_questions"]:
-        notes.append(f"the domain has no questions: their share ({shares['domain_questions']:g}) goes to its documents")
-        shares["domain_documents"] += shares["domain_questions"]
-        shares["domain_questions"] = 0.0
-    for kind, share in shares.items():
-        if share > 0 and not pools[kind]:
-            raise UserError(
-                f"mix.{kind} is {share:g}, but there is no such text",
-                why="the training set would not have the composition that params.yaml asks for",
-                fix=f"add such documents to a source, or set mix.{kind} to 0",
-            )
-    return shares, notes
-
-
-def affordable(shares: dict[str, float], sizes: dict[str, int], wanted: int) -> tuple[float, list[str]]:
-    """The bytes of the whole, at most `wanted`, for which every kind has enough; a note if that is less."""
-    limits = {kind: sizes[kind] / share for kind, share in shares.items() if share > 0}
-    scarcest = min(limits, key=lambda kind: (limits[kind], kind))
-    if limits[scarcest] >= wanted:
-        return float(wanted), []
-    total = limits[scarcest]
-    return total, [
-        f"{scarcest} has {sizes[scarcest]:,} bytes, {shares[scarcest] * wanted:,.0f} needed: "
-        f"the training set shrinks from {wanted:,} to {total:,.0f} bytes so that the shares hold"
-    ]
-
-
-def take(pool: Sequence[Row], size: float) -> list[Row]:
-    """The first rows that fit into `size` bytes together."""
-    chosen: list[Row] = []
-    used = 0
-    for row in pool:
-        used += _bytes([row])
-        # Half a byte: `size` is a product of floats.
-        if used > size + 0.5:
-            break
-        chosen.append(row)
-    return chosen
-
-
-def _training_row(kind: str, row: Row, characters: int) -> Row:
-    # A question is kept whole: without the end of its answer it teaches to stop in mid-sentence.
-    text = row["text"] if row["type"] == "qa_pair" else opening(row["text"], characters)
-    return {"id": row["id"], "kind": kind, "text": text}
-
-
-def _kind(share: float, chosen: Sequence[Row], pool: Sequence[Row], total: int) -> KindReport:
+    rows = table.filter(pc.equal(table.column("kind"), kind))
+    size, quality = int(rows.column("bytes").to_numpy().sum()), _known_quality(rows)
     return KindReport(
         wanted_share=round(share, 4),
-        share=round(_bytes(chosen) / total, 4),
-        records=len(chosen),
-        bytes=_bytes(chosen),
-        available_records=len(pool),
-        available_bytes=_bytes(pool),
+        share=round(size / max(total, 1), 4),
+        records=rows.num_rows,
+        bytes=size,
+        estimated_tokens=int(rows.column("estimated_tokens").to_numpy().sum()),
+        mean_quality=round(float(quality.mean()), 4) if len(quality) else None,
+        available_records=len(pool.bytes),
+        available_bytes=pool.size,
     )
 
 
-def _bytes(rows: Sequence[Row]) -> int:
-    return sum(len(row["text"].encode()) for row in rows)
+def _known_quality(table: pa.Table) -> NDArray[np.float64]:
+    known: NDArray[np.float64] = table.column("quality").drop_null().to_numpy()
+    return known
+
+
+def _byte_shares(table: pa.Table, column: str, values: Sequence[str] | Mapping[str, Any]) -> dict[str, float]:
+    sizes, found = table.column("bytes").to_numpy(), np.array(table.column(column).to_pylist())
+    return {value: round(float(sizes[found == value].sum() / max(sizes.sum(), 1)), 4) for value in values}

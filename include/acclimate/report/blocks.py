@@ -149,6 +149,9 @@ class Header:
     verdict: Mark
     summary: str
     tiles: tuple[Tile, ...]
+    kind: str = "run report"
+    judge: str = "Gate"
+    """Whose verdict it is."""
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,26 @@ class Material:
                     of_reason.append(row)
         return examples
 
+    def hits(self, per_rule: int) -> dict[str, Hits]:
+        """The first overlaps with evaluation items by each rule, in file order, and how many there are."""
+        found: dict[str, Hits] = {}
+        path = self.root / "artifacts/decontaminate/hits.jsonl"
+        if not path.exists():
+            return found
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                hit = json.loads(line)
+                of_rule = found.setdefault(hit["rule"], Hits([], 0))
+                of_rule.total += 1
+                if len(of_rule.first) < per_rule:
+                    of_rule.first.append(hit)
+        return found
+
+    def dataset_tags(self, sha256: str) -> list[str]:
+        """The versions that a training set of this hash has been tagged as."""
+        found = self._git("tag", "--list", f"dataset/*-{sha256[:8]}")
+        return [] if isinstance(found, GitFault) else found.splitlines()
+
     def _git(self, *arguments: str) -> str | GitFault:
         if shutil.which("git") is None:
             return GitFault("git is not installed")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -22,6 +23,9 @@ class ValidateParams(Section):
 class CleanParams(Section):
     """What a text must be after cleaning."""
 
+    boilerplate_share: Similarity
+    redact: list[Literal["key", "email", "iban", "card", "national_id", "phone", "ip"]]
+    redact_patterns: dict[Name, str]
     min_words: Count
     max_words: Count
     min_quality: Share
@@ -69,11 +73,15 @@ class DecontaminateParams(Section):
 class MixParams(Section):
     """Composition of the training set, shares of its bytes."""
 
+    strategy: Literal["static_balanced", "quality_weighted", "adaptive_quality", "curriculum_progression"]
     domain_documents: Share
     domain_questions: Share
     general_replay: Share
+    diverse: bool
+    balance_difficulty: bool
     kilobytes: Count
     max_document_characters: Count
+    bytes_per_token: Annotated[float, Field(gt=0)]
 
     @model_validator(mode="after")
     def _shares_sum_to_one(self) -> MixParams:
