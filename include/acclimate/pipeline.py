@@ -63,7 +63,12 @@ STAGES: dict[str, Stage] = {
             {"documents": "artifacts/ingest/documents"},
             libraries=("great_expectations",),
         ),
-        Stage("clean", "acclimate.data.clean", ("clean",), {"documents": "artifacts/validate/documents"}),
+        Stage(
+            "clean",
+            "acclimate.data.clean",
+            ("clean", "validate", "common"),
+            {"documents": "artifacts/validate/documents"},
+        ),
         Stage(
             "split",
             "acclimate.data.split",

@@ -67,7 +67,16 @@ def data_reports() -> dict[str, Any]:
             Funnel(1_200, 1_200, {}),
         ),
         "clean": CleanReport(
-            12, {"0.9": 400, "1.0": 800}, {"stop_words": 47}, Funnel(1_200, 1_000, {"too few words": 200})
+            changed=12,
+            markup=3,
+            boilerplate={"notice": 4},
+            repeated_lines={},
+            redacted={"email": 38},
+            redacted_records=33,
+            languages={"en": 1_200},
+            quality={"0.9": 400, "1.0": 800},
+            failed_rules={"stop_words": 47},
+            funnel=Funnel(1_200, 1_000, {"too few words": 200}),
         ),
         "split": SplitReport(
             funnel=Funnel(1_000, 1_000, {}),

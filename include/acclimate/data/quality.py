@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 # Gopher's floor; below it, shares of lines and the presence of function words say nothing.
 _LONG = 50
@@ -75,12 +76,12 @@ def symbol_to_word_ratio(shape: Shape) -> bool:
 
 def alphabetic_words(shape: Shape) -> bool:
     """Gopher: 80 % of the words hold a letter."""
-    return sum(any(map(str.isalpha, word)) for word in shape.words) >= 0.8 * len(shape.words)
+    return sum(word.isalpha() or any(map(str.isalpha, word)) for word in shape.words) >= 0.8 * len(shape.words)
 
 
 def stop_words(shape: Shape) -> bool:
     """Gopher: two of eight English function words occur."""
-    return len(_STOP_WORDS.intersection(word.strip(".,;:()").lower() for word in shape.words)) >= 2
+    return len(_STOP_WORDS.intersection(word.strip(".,;:()").lower() for word in set(shape.words))) >= 2
 
 
 def bullet_lines(shape: Shape) -> bool:
@@ -108,9 +109,38 @@ def duplicate_paragraphs(shape: Shape) -> bool:
     return _repeated(shape.paragraphs, len) <= 0.3 * len(shape.paragraphs)
 
 
+def duplicate_paragraph_characters(shape: Shape) -> bool:
+    """Gopher: at most 20 % of the characters stand in repeated paragraphs."""
+    return _repeated(shape.paragraphs, _characters) <= 0.2 * _characters(shape.paragraphs)
+
+
 def frequent_ngram(shape: Shape) -> bool:
     """Gopher: the most frequent 2-, 3- and 4-gram hold at most 20, 18 and 16 % of the characters."""
-    return all(_top_ngram_share(shape.words, n) <= limit for n, limit in ((2, 0.20), (3, 0.18), (4, 0.16)))
+    characters, longest = _characters(shape.words), max(map(len, shape.words))
+    for n, limit in ((2, 0.20), (3, 0.18), (4, 0.16)):
+        counts = Counter(_ngrams(shape.words, n))
+        ngram, times = max(counts.items(), key=itemgetter(1), default=((), 0))
+        if times < 2:
+            return True  # then no longer one occurs twice
+        if times * _characters(ngram) > limit * characters:
+            return False
+        if times * 4 * longest <= 0.16 * characters:
+            return True  # a longer one is no more frequent, and cannot cover more than that
+    return True
+
+
+def duplicate_ngrams(shape: Shape) -> bool:
+    """Gopher: repeated 5- to 10-grams hold at most 15, 14, 13, 12, 11 and 10 % of the characters."""
+    if len(set(_ngrams(shape.words, 5))) == max(0, len(shape.words) - 4):
+        return True  # then no longer one occurs twice
+    characters = _characters(shape.words)
+    for n, limit in ((5, 0.15), (6, 0.14), (7, 0.13), (8, 0.12), (9, 0.11), (10, 0.10)):
+        repeated = _repeated_ngram_characters(shape.words, n)
+        if repeated > limit * characters:
+            return False
+        if repeated <= 0.10 * characters:
+            return True  # what a longer one covers, its parts cover too
+    return True
 
 
 def sentence_lines(shape: Shape) -> bool:
@@ -137,6 +167,8 @@ _LONG_RULES: list[Rule] = [
     duplicate_lines,
     duplicate_line_characters,
     duplicate_paragraphs,
+    duplicate_paragraph_characters,
+    duplicate_ngrams,
     sentence_lines,
     short_lines,
 ]
@@ -149,7 +181,7 @@ DECISIVE = frozenset(
 """Rules that reject a text by themselves."""
 
 
-def _characters(parts: list[str]) -> int:
+def _characters(parts: Sequence[str]) -> int:
     return sum(map(len, parts))
 
 
@@ -158,10 +190,18 @@ def _repeated(parts: list[str], size: Callable[[list[str]], int]) -> int:
     return size(parts) - size(list(dict.fromkeys(parts)))
 
 
-def _top_ngram_share(words: list[str], n: int) -> float:
-    """The share of the words' characters that the most frequent n-gram covers; 0 if none occurs twice."""
-    counts = Counter(zip(*(words[start:] for start in range(n)), strict=False))
-    if not counts:
-        return 0.0
-    ngram, times = counts.most_common(1)[0]
-    return times * _characters(list(ngram)) / _characters(words) if times > 1 else 0.0
+def _ngrams(words: list[str], n: int) -> Iterator[tuple[str, ...]]:
+    return zip(*(words[start:] for start in range(n)), strict=False)
+
+
+def _repeated_ngram_characters(words: list[str], n: int) -> int:
+    """Characters of the words that stand in an n-gram seen before; a word counts once, however many cover it."""
+    seen: set[tuple[str, ...]] = set()
+    characters = covered = 0
+    for start, ngram in enumerate(_ngrams(words, n)):
+        if ngram in seen:
+            characters += _characters(words[max(start, covered) : start + n])
+            covered = start + n
+        else:
+            seen.add(ngram)
+    return characters

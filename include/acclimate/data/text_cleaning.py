@@ -1,6 +1,6 @@
-"""What a text loses on its way into the corpus: what no reader sees.
+"""What a text loses on its way into the corpus: what no reader sees, the HTML of a web page included.
 
-    clean_text("Tom &amp; Jerry   ")      # "Tom & Jerry"
+    clean_text("<p>Tom &amp; Jerry   </p>")      # "Tom & Jerry"
 
 Case, wording, indentation and the characters of other scripts stay: code and tables are part of the text.
 """
@@ -10,6 +10,8 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+
+from acclimate.data.markup import strip_markup
 
 _LINE_ENDS = re.compile(r"\r\n?|[\u0085\u2028\u2029]")
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -27,7 +29,7 @@ _ABOUT_ENTITIES = re.compile(r"escap|entit|character reference", re.IGNORECASE)
 
 def clean_text(text: str) -> str:
     """`text` in NFC, without what is invisible, at most two blank lines in a row, none at either end."""
-    text = decode_entities(_without_invisible(text))
+    text = decode_entities(_without_invisible(strip_markup(text)))
     # After what stood between a letter and its accent is gone.
     text = unicodedata.normalize("NFC", text)
     text = _TRAILING_SPACE.sub("", text)

@@ -166,8 +166,11 @@ def _quality(report: CleanReport) -> Table:
     rows += [
         ("fails the rule", formats.words(rule), formats.count(number)) for rule, number in report.failed_rules.items()
     ]
-    columns = (Column("what"), Column("which"), Column("texts", "number"))
-    return Table(f"{formats.count(report.changed)} texts were changed by normalisation", columns, tuple(rows))
+    rows += [("redacted spans", formats.words(kind), formats.count(number)) for kind, number in report.redacted.items()]
+    rows += [("boilerplate lines", kind, formats.count(number)) for kind, number in report.boilerplate.items()]
+    rows += [("language", code, formats.count(number)) for code, number in report.languages.items()]
+    columns = (Column("what"), Column("which"), Column("number", "number"))
+    return Table(f"{formats.count(report.changed)} texts were changed by cleaning", columns, tuple(rows))
 
 
 def _expectations(report: ValidateReport) -> Table:

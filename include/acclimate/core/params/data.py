@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from acclimate.core.params.fields import Count, Section, Share, Similarity
+from acclimate.core.params.fields import Count, Name, Section, Share, Similarity
 
 
 class ValidateParams(Section):
@@ -21,7 +21,7 @@ class ValidateParams(Section):
 
 
 class CleanParams(Section):
-    """What a text must be after cleaning."""
+    """What a text loses, and what it must be afterwards."""
 
     boilerplate_share: Similarity
     redact: list[Literal["key", "email", "iban", "card", "national_id", "phone", "ip"]]
@@ -29,6 +29,16 @@ class CleanParams(Section):
     min_words: Count
     max_words: Count
     min_quality: Share
+
+    @field_validator("redact_patterns")
+    @classmethod
+    def _are_expressions(cls, patterns: dict[str, str]) -> dict[str, str]:
+        for kind, pattern in patterns.items():
+            try:
+                re.compile(pattern)
+            except re.error as fault:
+                raise ValueError(f"{kind}: {pattern!r} is no regular expression: {fault}") from None
+        return patterns
 
 
 class SplitParams(Section):
