@@ -59,8 +59,8 @@ STAGES: dict[str, Stage] = {
         Stage(
             "validate",
             "acclimate.data.validate",
-            ("validate",),
-            {"documents": "artifacts/ingest/documents"},
+            ("validate", "ingest"),
+            {"documents": "artifacts/ingest/documents", "accepted": "accepted"},
             libraries=("great_expectations",),
         ),
         Stage(

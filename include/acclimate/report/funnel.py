@@ -13,11 +13,14 @@ from acclimate.data.mix import MixReport
 from acclimate.data.split import SplitReport
 from acclimate.data.validate import ValidateReport
 from acclimate.report import formats
+from acclimate.report.accepted import comparison_blocks
 from acclimate.report.blocks import Block, Cell, Column, Figure, Folded, Link, Missing, Section, Table
 from acclimate.report.drawing import BLUE, ORANGE, Picture
 from acclimate.report.material import Material
 from acclimate.report.plots import stacked_bars
 
+DATA_DOCS = "../artifacts/validate/data_docs/index.html"
+"""From reports/run.html, on disk as in the Airflow tab."""
 EXAMPLES = 3
 """Rejected records shown per reason."""
 
@@ -78,7 +81,8 @@ def funnel(material: Material) -> Section:
         blocks.append(Folded("Quality of the texts", _quality(reports.clean)))
     if isinstance(reports.validate, ValidateReport):
         blocks.append(Folded("Expectations the records were checked against", _expectations(reports.validate)))
-        blocks.append(Link("data_docs/index.html", "Great Expectations data docs of this run (in the Airflow UI)"))
+        blocks += comparison_blocks(reports.validate)
+        blocks.append(Link(DATA_DOCS, "Data Docs: Great Expectations' own pages of what every suite found"))
     return Section(
         "records",
         "Records",

@@ -11,13 +11,17 @@ from acclimate.core.params.fields import Count, Name, Section, Share, Similarity
 
 
 class ValidateParams(Section):
-    """Row rules quarantine a record; batch rules stop the run."""
+    """Row rules quarantine a record; batch rules stop the run, most of them against the batch accepted last."""
 
     min_characters: Count
     max_characters: Count
     languages: Annotated[list[str], Field(min_length=1)]
     min_documents: Count
     max_quarantined_share: Share
+    max_volume_drop: Share
+    max_null_increase: Share
+    max_language_shift: Share
+    max_length_shift: Share
 
 
 class CleanParams(Section):
