@@ -2,6 +2,7 @@
 # make stop    end exactly what demo or up started
 # make test    all tests; make check: lint, format, types
 # make repro   the pipeline without Airflow
+# make bench   every measurement in bench/, or BENCH=dedup one of them; results in bench/results
 # make up | report | lock | clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -15,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo up stop setup setup-dev test check repro report lock clean
+.PHONY: demo up stop setup setup-dev test check bench repro report lock clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -43,6 +44,7 @@ setup-dev: setup .venv/.installed-dev .venv-airflow/.installed-dev
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet -r requirements.txt
 	.venv/bin/pip install --quiet --no-build-isolation -e .
+	.venv/bin/python -m acclimate.data.kernels
 	touch $@
 
 .venv-airflow/.installed: requirements-airflow.txt
@@ -68,6 +70,11 @@ check: setup-dev
 test: setup-dev
 	pytest
 	PYTHONPATH=include:plugins .venv-airflow/bin/python -m pytest tests/dags
+
+# Those that print one line per goal; peers get environments of their own in bench/.peers.
+BENCH ?= dedup decontaminate mix redaction
+bench: setup
+	@for name in $(BENCH); do python bench/$$name.py || exit 1; done
 
 # torch's index offers a CPU build under a local version; the lock names the public version, for CPU and CUDA alike.
 lock:

@@ -16,7 +16,7 @@ from acclimate.core.dag_runs import note_dag_run, run_of
 from acclimate.core.errors import UserError
 from acclimate.core.params import load
 from acclimate.core.runs import in_use, key_of, open_run, prune, run_path, runs, seal_run
-from acclimate.core.worktrees import git, snapshot
+from acclimate.core.worktrees import add_worktree, git, share_compiled, snapshot
 
 CHECKOUT = Path(__file__).parents[2]
 OPEN = """
@@ -227,6 +227,22 @@ def test_a_run_gets_what_was_accepted_last_and_its_commit_keeps_the_profile(root
     assert git(root, "show", f"{commit}:accepted/profile.json") == "first"
     # A row per record: it is in the cache, by the hash that dvc.lock holds.
     assert git(root, "ls-tree", "--name-only", commit, "accepted/") == "accepted/profile.json"
+
+
+def test_a_run_gets_compiled_kernels_whose_source_is_the_same(root: Path) -> None:
+    kernels = Path("include/acclimate/data/kernels")
+    (root / kernels / "__pycache__").mkdir(parents=True)
+    (root / ".gitignore").write_text("__pycache__/\n")
+    for name in ("same", "changed"):
+        (root / kernels / f"{name}.py").write_text("first\n")
+        (root / kernels / f"__pycache__/{name}.f-1.py311.nbi").write_text("machine code")
+    commit = snapshot(root)
+    (root / kernels / "changed.py").write_text("later\n")
+    path = root.parent / "worktree"
+    add_worktree(root, path, commit)
+    share_compiled(root, path)
+    assert [found.name for found in (path / kernels / "__pycache__").iterdir()] == ["same.f-1.py311.nbi"]
+    assert (path / kernels / "same.py").stat().st_mtime_ns == (root / kernels / "same.py").stat().st_mtime_ns
 
 
 def test_a_snapshot_can_hold_files_that_the_checkout_ignores(root: Path, tmp_path: Path) -> None:

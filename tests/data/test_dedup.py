@@ -90,3 +90,17 @@ def test_different_texts_all_stay_in_order_with_their_cluster(
     _dedup(write_documents, tmp_path, train=corpus)
     assert _kept(tmp_path) == [row["id"] for row in corpus]
     assert "cluster" in read_parquet(tmp_path / "out/train.parquet").column_names
+
+
+def test_threads_make_no_difference_and_nothing_is_left_behind(
+    tmp_path: Path, document: Make, write_documents: Write
+) -> None:
+    rows = [document(f"{TEXT} {copy} {copy % 3}", id=f"{copy:03d}", quality_score=copy / 100) for copy in range(90)]
+    _dedup(write_documents, tmp_path / "one", train=rows)
+    (tmp_path / "two/out").mkdir(parents=True)
+    run(PARAMS, COMMON.model_copy(update={"threads": 2}), stores=tmp_path / "one/stores", out=tmp_path / "two/out")
+    files = sorted(path.name for path in (tmp_path / "one/out").iterdir())
+    assert files == ["rejected.jsonl", "test.parquet", "train.parquet", "validation.parquet"]
+    for name in files:
+        assert (tmp_path / "one/out" / name).read_bytes() == (tmp_path / "two/out" / name).read_bytes()
+    assert _kept(tmp_path / "one") == ["089"]

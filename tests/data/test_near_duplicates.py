@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 
 import numpy as np
@@ -11,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from acclimate.data.near_duplicates import MIN_RECALL, PERMUTATIONS, Banding, Components, ShingleSets, near_duplicates
+from acclimate.data.kernels.similarity import jaccard
+from acclimate.data.near_duplicates import Components, Search, near_duplicates
+from acclimate.data.sketches import MIN_RECALL, PERMUTATIONS, Banding, Nearness, sketch_texts
 from acclimate.data.words import words
 
 Ints = NDArray[np.int64]
@@ -32,16 +35,30 @@ def test_nothing_is_joined_that_comparing_all_pairs_does_not_join(texts: list[st
         assert truth[text] == truth[label]
 
 
-@given(SHORT_TEXTS)
+@given(SHORT_TEXTS, st.sampled_from([0.0, 0.5, 0.8]))
 @settings(max_examples=60, deadline=None)
-def test_the_similarity_is_the_jaccard_of_the_shingle_sets(texts: list[str]) -> None:
-    sets = ShingleSets.of(texts, 3)
+def test_the_similarity_is_the_jaccard_of_the_shingle_sets(texts: list[str], threshold: float) -> None:
+    sketches = sketch_texts(texts, Nearness(threshold=0.8, shingle_words=3, seed=1))
     pairs = np.array(list(combinations(range(len(texts)), 2)), dtype=np.int64).reshape(-1, 2)
-    found = sets.jaccard(sets.rows[pairs[:, 0]], sets.rows[pairs[:, 1]])
+    found = jaccard(pairs[:, 0].copy(), pairs[:, 1].copy(), sketches.shingles, sketches.starts, threshold)
     shingles = [_shingles(text, 3) for text in texts]
     for similarity, (one, other) in zip(found, pairs, strict=True):
         union = shingles[one] | shingles[other]
-        assert similarity == (len(shingles[one] & shingles[other]) / len(union) if union else 0)
+        exact = len(shingles[one] & shingles[other]) / len(union) if union else 0
+        assert similarity == (exact if exact >= threshold else 0)
+
+
+@given(st.lists(st.lists(st.sampled_from("ab"), max_size=6).map(" ".join), max_size=9), st.randoms())
+@settings(max_examples=40, deadline=None)
+def test_order_and_threads_make_no_difference(texts: list[str], random_source: random.Random) -> None:
+    order = list(range(len(texts)))
+    random_source.shuffle(order)
+    nearness = Nearness(threshold=0.6, shingle_words=2, seed=7)
+    straight = near_duplicates(sketch_texts(texts, nearness), nearness).labels()
+    shuffled = near_duplicates(sketch_texts([texts[i] for i in order], nearness), nearness, threads=2).labels()
+    for one, other in combinations(range(len(texts)), 2):
+        same = straight[order[one]] == straight[order[other]]
+        assert (shuffled[one] == shuffled[other]) == same
 
 
 def test_pairs_exactly_at_the_threshold_are_found_as_often_as_the_banding_says() -> None:
@@ -51,7 +68,8 @@ def test_pairs_exactly_at_the_threshold_are_found_as_often_as_the_banding_says()
         for pair in range(1000)
         for side in "xy"
     ]
-    assert ShingleSets.of(texts[:2], 5).jaccard(np.array([0]), np.array([1])).tolist() == [0.8]
+    sketches = sketch_texts(texts[:2], Nearness(0.8, 5, 1729))
+    assert jaccard(np.array([0]), np.array([1]), sketches.shingles, sketches.starts, 0.8).tolist() == [0.8]
     labels = _found(texts, 0.8, n=5)
     found = sum(labels[2 * pair] == labels[2 * pair + 1] for pair in range(1000))
     # Binomial with p = 0.9983: standard deviation 1.3 pairs.
@@ -62,27 +80,42 @@ def test_a_crowd_of_near_copies_is_one_component_and_not_every_pair_of_it_is_che
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     base = [f"w{i}" for i in range(60)]
-    texts = [" ".join([*base, f"tail{copy}"]) for copy in range(400)]
-    checked = 0
-    jaccard = ShingleSets.jaccard
-
-    def counting(self: ShingleSets, left: Ints, right: Ints) -> NDArray[np.float64]:
-        nonlocal checked
-        checked += len(left)
-        return jaccard(self, left, right)
-
-    monkeypatch.setattr(ShingleSets, "jaccard", counting)
+    texts = [" ".join([*base, f"tail{copy}"]) for copy in range(2000)]
+    compared = _counting(monkeypatch)
     assert set(_found(texts, 0.8, n=5)) == {0}
-    assert checked < 10 * len(texts)
+    assert sum(compared) < 3 * len(texts)
 
 
-def test_different_texts_in_one_bucket_are_all_compared() -> None:
+@pytest.mark.parametrize("pairs_per_member", [0, 16])
+def test_different_texts_in_one_bucket_are_all_compared(monkeypatch: pytest.MonkeyPatch, pairs_per_member: int) -> None:
     # Half of each text is the same boilerplate (J = 1/3 between any two), so bands are shared by many;
     # texts 7 and 93 alone are near-duplicates.
+    monkeypatch.setattr("acclimate.data.near_duplicates.PAIRS_PER_MEMBER", pairs_per_member)
     boilerplate = [f"b{i}" for i in range(54)]
     texts = [" ".join([*boilerplate, *(f"t{text}w{i}" for i in range(50))]) for text in range(100)]
     texts[93] = texts[7] + " end"
     assert _found(texts, 0.5, n=5) == [7 if text == 93 else text for text in range(100)]
+
+
+def test_a_crowd_that_shares_boilerplate_is_resolved_without_comparing_all_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Any two texts have J = 0.71, below the threshold, and meet in most bands; every tenth has a copy with an edit.
+    boilerplate = " ".join(f"b{i}" for i in range(180))
+    texts = [f"{boilerplate} {' '.join(f't{text}w{i}' for i in range(32))}" for text in range(1500)]
+    texts += [text.replace("w31", "edited") for text in texts[::10]]
+    compared = _counting(monkeypatch)
+    assert _found(texts, 0.8, n=5) == [*range(1500), *range(0, 1500, 10)]
+    assert sum(compared) < 50 * len(texts)
+
+
+def test_a_hundred_thousand_copies_of_one_text_are_one_component() -> None:
+    assert set(_found(["the same words again and again"] * 100_000, 0.8, n=5)) == {0}
+
+
+def test_a_giant_text_is_compared_like_any_other() -> None:
+    giant = " ".join(f"w{i}" for i in range(200_000))
+    assert _found([giant, giant + " end", "w1 w2 w3 w4 w5"], 0.8, n=5) == [0, 0, 2]
 
 
 def test_texts_shorter_than_a_shingle_are_compared_whole() -> None:
@@ -96,8 +129,10 @@ def test_texts_without_words_are_nobodys_duplicates() -> None:
 
 def test_the_seed_is_of_no_consequence_to_clear_cases() -> None:
     texts = _edited_texts(documents=20, seed=9)
-    sets = ShingleSets.of(texts, 5)
-    results = {tuple(near_duplicates(sets, threshold=0.5, seed=seed).labels().tolist()) for seed in range(4)}
+    results = set()
+    for seed in range(4):
+        nearness = Nearness(threshold=0.5, shingle_words=5, seed=seed)
+        results.add(tuple(near_duplicates(sketch_texts(texts, nearness), nearness).labels().tolist()))
     assert len(results) == 1
 
 
@@ -124,8 +159,21 @@ def test_components_are_those_of_the_graph(edges: list[tuple[int, int]]) -> None
 
 
 def _found(texts: list[str], threshold: float, n: int) -> list[int]:
-    labels = near_duplicates(ShingleSets.of(texts, n), threshold=threshold, seed=1729).labels()
-    return [int(label) for label in labels]
+    nearness = Nearness(threshold, n, seed=1729)
+    return [int(label) for label in near_duplicates(sketch_texts(texts, nearness), nearness).labels()]
+
+
+def _counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pairs are compared one by one, from now on."""
+    compared: list[int] = []
+    compare = Search._compare
+
+    def counting(self: Search, left: Ints, right: Ints, pool: ThreadPoolExecutor) -> None:
+        compared.append(len(left))
+        compare(self, left, right, pool)
+
+    monkeypatch.setattr(Search, "_compare", counting)
+    return compared
 
 
 def _by_all_pairs(texts: list[str], threshold: float, n: int) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acclimate.data.words import WordStreams, opening, ranges, words
@@ -52,7 +52,23 @@ def test_an_opening_inside_one_endless_word_is_cut_all_the_same() -> None:
     assert opening("a" * 50, 20) == "a" * 20
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("é", ["e\u0301"]),
+        ("e", ["e"]),
+        ("don´t", ["don", "t"]),
+        ("❤\ufe0f️ x", ["x"]),
+        ("½ ㍿", ["1", "2", "株", "式", "会", "社"]),
+        ("\ud800 a", ["a"]),
+    ],
+)
+def test_a_code_point_is_folded_by_itself(text: str, found: list[str]) -> None:
+    assert words(text) == found
+
+
 @given(TEXTS, st.integers(1, 4))
+@settings(deadline=None)
 def test_ngrams_are_those_of_each_text_by_itself(texts: list[str], n: int) -> None:
     streams = WordStreams.of(texts)
     hashes, owners = streams.ngrams(n)
@@ -64,6 +80,7 @@ def test_ngrams_are_those_of_each_text_by_itself(texts: list[str], n: int) -> No
 
 
 @given(TEXTS)
+@settings(deadline=None)
 def test_a_whole_text_hashes_like_the_ngram_it_is(texts: list[str]) -> None:
     streams = WordStreams.of(texts)
     for text, found in _words(texts):
@@ -72,6 +89,7 @@ def test_a_whole_text_hashes_like_the_ngram_it_is(texts: list[str]) -> None:
 
 
 @given(TEXTS)
+@settings(deadline=None)
 def test_taking_texts_is_like_starting_with_them(texts: list[str]) -> None:
     chosen = [index for index in range(len(texts)) if index % 2 == 0][::-1]
     taken, direct = (

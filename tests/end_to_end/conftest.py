@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from acclimate.core.params import with_changes
-from acclimate.core.worktrees import snapshot
+from acclimate.core.worktrees import share_compiled, snapshot
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,6 +64,7 @@ def clone(path: Path) -> Checkout:
         ["git", "-C", str(path), "checkout", "--quiet", "--detach", commit],
     ):
         subprocess.run(command, check=True)
+    share_compiled(ROOT, path)
     return Checkout(path)
 
 

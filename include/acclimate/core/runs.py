@@ -29,7 +29,15 @@ from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, require_free_disk, write_json, write_text
 from acclimate.core.home import home, state
 from acclimate.core.params import load, with_changes
-from acclimate.core.worktrees import add_worktree, copy_inputs, git, remove_worktree, share_cache, snapshot
+from acclimate.core.worktrees import (
+    add_worktree,
+    copy_inputs,
+    git,
+    remove_worktree,
+    share_cache,
+    share_compiled,
+    snapshot,
+)
 
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 SEALED = ("dvc.lock", "params.yaml", "champion/champion.json", "accepted/profile.json")
@@ -93,6 +101,7 @@ def open_run(root: Path, key: str, changes: dict[str, Any]) -> Path:
             add_worktree(root, path, commit)
             share_cache(root, path)
             copy_inputs(root, path)
+            share_compiled(root, path)
             write_text(path / "params.yaml", params)
             opened = datetime.now(UTC).isoformat(timespec="seconds")
             write_json(_record(root, key), asdict(Run(key, opened, commit, changes)))

@@ -109,6 +109,22 @@ def share_cache(root: Path, path: Path) -> None:
     (path / ".dvc/config.local").chmod(0o600)
 
 
+def share_compiled(root: Path, path: Path) -> None:
+    """Give the worktree the kernels that the checkout has compiled, where their source is the same.
+
+    numba takes machine code as that of a source by the source's time and size.
+    """
+    kernels = Path("include/acclimate/data/kernels")
+    for source in (root / kernels).glob("*.py"):
+        own = path / kernels / source.name
+        if own.exists() and own.read_bytes() == source.read_bytes():
+            shutil.copystat(source, own)
+            for compiled in source.parent.glob(f"__pycache__/{source.stem}.*.nb[ci]"):
+                target = own.parent / "__pycache__" / compiled.name
+                target.parent.mkdir(exist_ok=True)
+                shutil.copy2(compiled, target)
+
+
 def copy_inputs(root: Path, path: Path) -> None:
     """Give the worktree what git does not know of inputs/ and of accepted/, with which a run compares its documents.
 

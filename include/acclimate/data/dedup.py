@@ -3,42 +3,35 @@
     artifacts/dedup/{train,validation,test}.parquet      what is kept
     artifacts/dedup/rejected.jsonl                       what is not: the survivor's id and the similarity to it
 
-The split has put near-duplicates into one store already; here the copies go. Which one survives: the
-best quality score, then the earliest date, then the smallest id; an unknown score or date comes last.
-A set is connected through pairs at the threshold, so a copy may be less similar than that to its survivor.
+The split has put near-duplicates into one store already; here the copies go. Which one survives is said
+in copies.py. A set is connected through pairs at the threshold, so a copy may be less similar than that to
+its survivor. Shingles are spilled beside the output, about as many bytes as the text has, and gone when the
+stage ends: memory grows by some bytes per document, not with the text.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acclimate.core.files import read_parquet, write_jsonl, write_parquet
+from acclimate.core.files import write_jsonl
 from acclimate.core.params import CommonParams, DedupParams
 from acclimate.core.records import Reject
 from acclimate.core.reports import Funnel
-from acclimate.data.near_duplicates import Banding, ShingleSets, near_duplicates
+from acclimate.data.copies import Copies, find_copies
+from acclimate.data.sketches import Nearness
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 STORES = ("train", "validation", "test")
 REASON = "near-duplicate"
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Copy:
-    """A text that goes, by its place in the store, because another stays."""
-
-    row: int
-    survivor: int
-    similarity: float
-    """Exact Jaccard of the two."""
+_RECORDS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -61,21 +54,20 @@ class DedupReport:
 
 def run(params: DedupParams, common: CommonParams, *, stores: Path, out: Path) -> DedupReport:
     """Deduplicate every store in the directory `stores`."""
+    nearness = Nearness(params.threshold, params.shingle_words, common.seed)
     funnels: dict[str, Funnel] = {}
     sets: dict[str, int] = {}
     rejects: list[Reject] = []
     for store in STORES:
-        table = read_parquet(stores / f"{store}.parquet")
-        rows = table.to_pylist()
-        copies = find_copies(rows, params, common.seed)
-        gone = [_reject(rows, copy, store) for copy in copies]
-        kept = table.take(np.setdiff1d(np.arange(len(rows)), [copy.row for copy in copies]))
-        write_parquet(out / f"{store}.parquet", kept)
-        funnels[store] = Funnel.of(len(rows), kept.num_rows, gone)
-        sets[store] = len({copy.survivor for copy in copies})
+        path = stores / f"{store}.parquet"
+        with TemporaryDirectory(prefix=".shingles-", dir=out) as scratch:
+            copies = find_copies([path], nearness, scratch=Path(scratch), threads=common.threads)
+        gone = _rejects(path, copies, store)
+        write_kept(path, copies, out / path.name)
+        funnels[store] = Funnel.of(copies.records, copies.records - len(copies.gone), gone)
+        sets[store] = len(np.unique(copies.survivors))
         rejects += gone
     write_jsonl(out / "rejected.jsonl", [asdict(reject) for reject in rejects])
-    banding = Banding.at(params.threshold)
     return DedupReport(
         funnel=Funnel.of(
             sum(funnel.records_in for funnel in funnels.values()),
@@ -84,39 +76,54 @@ def run(params: DedupParams, common: CommonParams, *, stores: Path, out: Path) -
         ),
         stores=funnels,
         sets=sets,
-        bands=banding.bands,
-        rows=banding.rows,
-        recall_at_threshold=round(banding.recall(params.threshold), 6),
+        bands=nearness.banding.bands,
+        rows=nearness.banding.rows,
+        recall_at_threshold=round(nearness.banding.recall(params.threshold), 6),
     )
 
 
-def find_copies(rows: Sequence[Row], params: DedupParams, seed: int) -> list[Copy]:
-    """Every record that a better one of its set makes superfluous, in the order of `rows`."""
-    shingles = ShingleSets.of([row["text"] for row in rows], params.shingle_words)
-    labels = near_duplicates(shingles, threshold=params.threshold, seed=seed).labels().tolist()
-    members: dict[int, list[int]] = defaultdict(list)
-    for row, label in enumerate(labels):
-        members[label].append(row)
-    survivors = {label: min(places, key=lambda place: _rank(rows[place])) for label, places in members.items()}
-    gone = np.array([row for row, label in enumerate(labels) if survivors[label] != row], dtype=np.int64)
-    stay = np.array([survivors[labels[row]] for row in gone], dtype=np.int64)
-    similarity = shingles.jaccard(shingles.rows[gone], shingles.rows[stay])
-    return [Copy(*found) for found in zip(gone.tolist(), stay.tolist(), similarity.tolist(), strict=True)]
+def write_kept(path: Path, copies: Copies, out: Path) -> None:
+    """Write what stays of a Parquet file, in its order, without ever holding more than a stretch of it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kept = copies.kept
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow.remove_metadata()
+        with pq.ParquetWriter(out, schema, compression="zstd", write_statistics=True) as writer:
+            for first, batch in _batches(file):
+                writer.write_batch(batch.filter(pa.array(kept[first : first + len(batch)])))
 
 
-def _rank(row: Row) -> tuple[float, date, str]:
-    """Smaller is better."""
-    quality = row["quality_score"]
-    return (-quality if quality is not None else 1.0, row["created_date"] or date.max, row["id"])
+def _rejects(path: Path, copies: Copies, store: str) -> list[Reject]:
+    """One reject for each record that goes, naming the one that stays."""
+    import pyarrow.parquet as pq
+
+    names: dict[int, str] = {}
+    rows: dict[int, dict[str, str]] = {}
+    wanted = np.union1d(copies.gone, copies.survivors)
+    with pq.ParquetFile(path) as file:
+        for first, batch in _batches(file, ["id", "source", "text"]):
+            here = wanted[np.searchsorted(wanted, first) : np.searchsorted(wanted, first + len(batch))]
+            for record, row in zip(here.tolist(), batch.take(here - first).to_pylist(), strict=True):
+                names[record] = row["id"]
+                rows[record] = {"source": row["source"], "excerpt": row["text"][:120]}
+    pairs = zip(copies.gone.tolist(), copies.survivors.tolist(), copies.similarity.tolist(), strict=True)
+    return [
+        Reject(
+            id=names[record],
+            origin=f"split: {store}",
+            reason=REASON,
+            detail=f"of {names[survivor]}, Jaccard {similarity:.3f}",
+            **rows[record],
+        )
+        for record, survivor, similarity in pairs
+    ]
 
 
-def _reject(rows: Sequence[Row], copy: Copy, store: str) -> Reject:
-    row, survivor = rows[copy.row], rows[copy.survivor]
-    return Reject(
-        id=row["id"],
-        source=row["source"],
-        origin=f"split: {store}",
-        reason=REASON,
-        detail=f"of {survivor['id']}, Jaccard {copy.similarity:.3f}",
-        excerpt=row["text"][:120],
-    )
+def _batches(file: pa.parquet.ParquetFile, columns: list[str] | None = None) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """A file's records some thousand at a time, each with the place of its first."""
+    first = 0
+    for batch in file.iter_batches(_RECORDS_AT_ONCE, columns=columns):
+        yield first, batch
+        first += len(batch)

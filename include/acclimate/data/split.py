@@ -29,8 +29,9 @@ from acclimate.core.reports import Funnel
 from acclimate.data.evaluation_items import TASKS
 from acclimate.data.held_out import TaskReport, draw_tasks, locked_tasks
 from acclimate.data.locking import LockedSet, locked_set
-from acclimate.data.near_duplicates import Components, ShingleSets, near_duplicates
+from acclimate.data.near_duplicates import Components, near_duplicates
 from acclimate.data.seeded import chance
+from acclimate.data.sketches import Nearness, sketch_texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,7 +114,7 @@ def run(params: SplitParams, common: CommonParams, *, documents: Path, testset: 
         giants=giants,
         stores=shares,
         tasks=tasks,
-        locked=locked and locked.locked,
+        locked=locked.locked if locked else None,
     )
 
 
@@ -122,7 +123,8 @@ def cluster_names(texts: list[str], groups: list[str], threshold: float, seed: i
 
     Named so, a cluster keeps its name when the wording of its documents changes.
     """
-    components = near_duplicates(ShingleSets.of(texts, SHINGLE_WORDS), threshold=threshold, seed=seed)
+    nearness = Nearness(threshold, SHINGLE_WORDS, seed)
+    components = near_duplicates(sketch_texts(texts, nearness), nearness)
     _join_equal(components, groups)
     labels = components.labels().tolist()
     names: dict[int, str] = {}

@@ -1,12 +1,18 @@
 """Texts as sequences of normalised words, and word n-grams as 64-bit hashes.
 
-    >>> words("Don\u2019t  RE\u00adPEAT the A\u00a0b; na\u00efve")
-    ['don', 't', 'repeat', 'the', 'a', 'b', 'naïve']
+    >>> words("Don\u2019t  RE\u00adPEAT the A\u00a0b; \uff21\uff11")
+    ['don', 't', 'repeat', 'the', 'a', 'b', 'a1']
 
 Every comparison of texts in the data plane (near-duplicates, boilerplate, contamination) goes through
-here, so that all of them mean the same by "the same words": NFKC, case folded, format characters
-removed, punctuation and white space only separating. A hash stands for a word or an n-gram; with
-10⁷ different ones the chance that any two collide is 3·10⁻⁶ (birthday bound, 64 bits).
+here, so that all of them mean the same by "the same words". Each code point is folded by itself: its
+compatibility decomposition (NFKD), case folded, format characters removed; what is then neither letter,
+digit, underscore nor combining mark separates words. So a letter and its accent are two code points
+however they were written, "é" is not "e", and only the order of several marks on one letter is kept as
+it was written, where NFKD would sort them. `words` says it in Python, for one text; the compiled
+tokeniser in kernels/tokens.py does the same to whole corpora.
+
+A hash stands for a word or an n-gram; with 10⁷ different ones the chance that any two collide is
+3·10⁻⁶ (birthday bound, 64 bits).
 """
 
 from __future__ import annotations
@@ -17,7 +23,6 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,35 +31,64 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ASCII_WORD = re.compile(r"\w+", re.ASCII)
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ / golden ratio, odd: the polynomial's base
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ / golden ratio, odd: the polynomial's base
 
-# Scripts written without spaces: every character is a word of its own, else a sentence would be one.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_UNSPACED += "\U00020000-\U0003ffff"
+UNSPACED = (
+    *(range(0xE00, 0xF00), range(0x1000, 0x10A0), range(0x1780, 0x1800), range(0x3040, 0x3100), range(0x31F0, 0x3200)),
+    *(range(0x3400, 0x4DC0), range(0x4E00, 0xA000), range(0xF900, 0xFB00), range(0x20000, 0x40000)),
+)
+"""Scripts written without spaces: every character is a word of its own, else a sentence would be one."""
+_ALONE = "".join(f"{chr(block.start)}-{chr(block.stop - 1)}" for block in UNSPACED)
+_STANDS_ALONE = re.compile(f"[{_ALONE}]")
+_VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 
 
 def words(text: str) -> list[str]:
     """The words of `text` in order, normalised so that case, punctuation and spacing do not matter."""
     if text.isascii():
         return _ASCII_WORD.findall(text.lower())
-    pattern, format_characters = _unicode_rules()
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return pattern.findall(unicodedata.normalize("NFKC", folded).translate(format_characters))
+    return _word_pattern().findall(text.translate(_FOLDED))
+
+
+def fold(character: str) -> str:
+    """What a code point is compared as: nothing, one code point or several."""
+    if unicodedata.category(character) == "Cf" or any(ord(character) in block for block in _VARIATION_SELECTORS):
+        return ""
+    folded = unicodedata.normalize("NFKD", character)
+    if folded[0] == " ":
+        # A spacing accent, "´" for one, is punctuation; its decomposition would leave an accent on nothing.
+        return " "
+    while folded != (again := unicodedata.normalize("NFKD", folded.casefold())):
+        folded = again
+    return folded
+
+
+def inside_words(character: str) -> bool:
+    """Whether a folded code point is part of words; combining marks are, unlike in regular expressions."""
+    return character.isalnum() or character == "_" or unicodedata.category(character)[0] == "M"
+
+
+def stands_alone(character: str) -> bool:
+    """Whether a code point inside words is a word of its own, as in scripts written without spaces."""
+    return _STANDS_ALONE.match(character) is not None
+
+
+class _Folded(dict[int, str]):
+    """Code point to what it is folded to, worked out when first met; for str.translate."""
+
+    def __missing__(self, point: int) -> str:
+        value = self[point] = fold(chr(point))
+        return value
+
+
+_FOLDED = _Folded()
 
 
 @cache
-def _unicode_rules() -> tuple[re.Pattern[str], dict[int, None]]:
-    # `\w` leaves out combining marks, which stand inside words in Arabic, Hebrew and the Indic scripts.
-    marks: list[str] = []
-    format_characters: dict[int, None] = {}
-    for point in range(sys.maxunicode + 1):
-        category = unicodedata.category(chr(point))
-        if category[0] == "M":
-            marks.append(chr(point))
-        elif category == "Cf":
-            format_characters[point] = None
-    inside = re.escape("".join(marks))
-    return re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[\w{inside}])+"), format_characters
+def _word_pattern() -> re.Pattern[str]:
+    marks = [chr(point) for point in range(sys.maxunicode + 1) if unicodedata.category(chr(point))[0] == "M"]
+    inside = rf"[\w{re.escape(''.join(marks))}]"
+    return re.compile(rf"(?={inside})[{_ALONE}]|(?:(?![{_ALONE}]){inside})+")
 
 
 def opening(text: str, characters: int) -> str:
@@ -73,7 +107,7 @@ def opening(text: str, characters: int) -> str:
 class WordStreams:
     """The words of many texts as hashes, text after text.
 
-    A hash depends on the word alone, so equal texts have equal streams in every run.
+    A hash depends on the word and the seed alone, so equal texts have equal streams in every run.
     """
 
     hashes: NDArray[np.uint64]
@@ -82,16 +116,13 @@ class WordStreams:
     """[texts + 1]: text i is hashes[starts[i]:starts[i + 1]]."""
 
     @classmethod
-    def of(cls, texts: Iterable[str]) -> WordStreams:
-        """Split `texts` into words and hash these."""
-        known = _WordHashes()
-        streams = []
-        for text in texts:
-            found = words(text)
-            streams.append(np.fromiter(map(known.__getitem__, found), dtype=np.uint64, count=len(found)))
-        starts = np.zeros(len(streams) + 1, dtype=np.int64)
-        np.cumsum([len(stream) for stream in streams], out=starts[1:])
-        return cls(np.concatenate([np.empty(0, dtype=np.uint64), *streams]), starts)
+    def of(cls, texts: Iterable[str], seed: int = 0) -> WordStreams:
+        """Split `texts` into words and hash these; `seed` makes the hashes hard to collide on purpose."""
+        from acclimate.data.kernels.buffers import of_strings
+        from acclimate.data.kernels.code_points import code_point_table
+        from acclimate.data.kernels.tokens import hash_texts, salt
+
+        return cls(*hash_texts(*of_strings(texts), *code_point_table(), salt(seed)))
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -129,17 +160,9 @@ class WordStreams:
         """Polynomial hash modulo 2⁶⁴ of the n words from each position on."""
         runs = np.zeros(len(positions), dtype=np.uint64)
         for step in range(n):
-            runs *= _MULTIPLIER
+            runs *= MULTIPLIER
             runs += self.hashes[positions + step]
         return runs
-
-
-class _WordHashes(dict[str, int]):
-    """Word to hash; each distinct word is hashed once."""
-
-    def __missing__(self, word: str) -> int:
-        value = self[word] = int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "little")
-        return value
 
 
 def ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
