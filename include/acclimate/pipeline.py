@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from acclimate.core.certificate import certificate_of, certify, require_certified
 from acclimate.core.errors import UserError
 from acclimate.core.files import require_free_disk, whole_directory, write_json
 from acclimate.core.home import home
@@ -38,6 +39,10 @@ class Stage:
     """Keyword of `run` to the path it is given, relative to the checkout."""
     writes: bool = True
     """Whether it fills artifacts/<name>/; every stage writes reports/<name>.json."""
+    certified: tuple[str, ...] = ()
+    """Those of its inputs that must be what `decontaminate` certified, or what was made of it."""
+    certifies: tuple[str, ...] = ()
+    """Files in `out` that are clean because the certified inputs were."""
     judges: tuple[str, ...] = ()
     """Those of its inputs that are models scored on the test set: each use goes into the ledger."""
     libraries: tuple[str, ...] = field(default=())
@@ -47,6 +52,12 @@ class Stage:
     def out(self) -> Path:
         """The directory the stage fills."""
         return Path("artifacts") / self.name
+
+    @property
+    def reads(self) -> list[str]:
+        """The paths it depends on: its inputs and their certificates."""
+        certificates = {str(certificate_of(Path(self.inputs[keyword]))) for keyword in self.certified}
+        return sorted({*self.inputs.values(), *certificates})
 
 
 _TORCH = ("torch", "transformers")
@@ -100,12 +111,15 @@ STAGES: dict[str, Stage] = {
             "acclimate.data.mix",
             ("mix", "common"),
             {"domain": "artifacts/decontaminate/domain.parquet", "general": "artifacts/decontaminate/general.parquet"},
+            certified=("domain", "general"),
+            certifies=("train.jsonl",),
         ),
         Stage(
             "base",
             "acclimate.model.base",
             ("base", "common"),
             {"general": "artifacts/decontaminate/general.parquet"},
+            certified=("general",),
             libraries=_TORCH,
         ),
         Stage(
@@ -121,6 +135,7 @@ STAGES: dict[str, Stage] = {
             "acclimate.model.train",
             ("train", "common"),
             {"base": "artifacts/base", "dataset": "artifacts/mix/train.jsonl"},
+            certified=("dataset",),
             libraries=(*_TORCH, "peft"),
         ),
         Stage(
@@ -213,12 +228,14 @@ def run_stage(name: str, *, started: float) -> Report:
             imported counts as start-up, the rest as work.
 
     Raises:
-        UserError: for a fault in params.yaml, a missing input, too little disk, or params.yaml having
+        UserError: for a fault in params.yaml, a missing or uncertified input, too little disk, or params.yaml having
             changed meanwhile (DVC would record the new dials against the old result).
     """
     stage = STAGES[name]
     params = load(PARAMS)
     _require_inputs(stage)
+    for keyword in stage.certified:
+        require_certified(Path(stage.inputs[keyword]))
     require_free_disk(Path(), params.common.min_free_disk_mb)
     _let_waiting_threads_sleep()
     _keep_libraries_quiet()
@@ -237,6 +254,8 @@ def run_stage(name: str, *, started: float) -> Report:
             inputs["out"] = outputs.enter_context(whole_directory(stage.out))
         report: Report = module.run(*sections, **inputs)
         _require_same_params(params, name)
+        if stage.certifies:
+            certify(inputs["out"], stage.certifies)
     write_report(report_path(name), name, report)
     work = time.perf_counter() - ready
     write_json(Path("timings") / f"{name}.json", {"start_up_s": ready - started, "work_s": work})

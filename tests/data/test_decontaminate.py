@@ -1,4 +1,4 @@
-"""decontaminate: fires on every disguise of a verbatim copy, and not on text that only resembles an item."""
+"""decontaminate: fires on every disguise of an item, not on text that only resembles one, and certifies the rest."""
 
 from __future__ import annotations
 
@@ -9,18 +9,34 @@ from typing import Any
 
 import pytest
 
+from acclimate.core.certificate import require_certified
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_jsonl, read_parquet, write_jsonl
 from acclimate.core.params import DecontaminateParams
-from acclimate.data.decontaminate import DecontaminateReport, overlap, run
+from acclimate.core.params.contamination import Benchmark
+from acclimate.data import decontaminate
+from acclimate.data.decontaminate import DecontaminateReport, run
 from acclimate.data.evaluation_items import TASKS, ClozeItem, TextItem
-from acclimate.data.words import WordStreams
+from acclimate.data.item_overlaps import COPY, PASSAGE, REPHRASED, SHORT, Finds
 
 Row = dict[str, Any]
 Make = Callable[..., Row]
 Write = Callable[[Path, Sequence[Row]], Path]
+Check = Callable[..., DecontaminateReport]
 
-PARAMS = DecontaminateParams(drop_words=13, flag_words=8)
+PARAMS = DecontaminateParams(
+    drop_words=13,
+    flag_words=8,
+    near_duplicate=0.8,
+    validation="drop",
+    boilerplate_documents=3,
+    benchmarks=[],
+    rephrased="off",
+    embedder="tfidf",
+    similarity=0.6,
+    neighbours=5,
+    judge=None,
+)
 LEFT = "Before the glaze is put on, the pots are fired once at nine hundred and fifty "
 RIGHT = " so that they keep their shape while they drink the water of the glaze"
 CLOZE = ClozeItem("d1:78", "d1", "c1", LEFT, RIGHT, ["wheels", "degrees", "kilns", "glazes"], 1)
@@ -31,21 +47,34 @@ GENERAL = TextItem(
     "d3:0", "d3", "c3", "A train that leaves at noon and goes eighty miles an hour meets the other at two."
 )
 UNRELATED = "Slip is clay in water. It is poured into a mould, and after an hour what has not set is poured out again."
+HELD_OUT = "Raku pots are taken from the kiln while they glow and are smothered in straw or in sawdust at once."
 
 
 @pytest.fixture
-def check(tmp_path: Path, document: Make, write_documents: Write) -> Callable[..., DecontaminateReport]:
+def check(tmp_path: Path, document: Make, write_documents: Write) -> Check:
     """check(*texts): decontaminate these domain texts, beside one unrelated domain and one general text."""
 
-    def run_it(*texts: str, params: DecontaminateParams = PARAMS, items: Row | None = None) -> DecontaminateReport:
-        rows = [document(text, id=f"t{place}") for place, text in enumerate(texts)]
+    def run_it(
+        *texts: str | Row, items: Row | None = None, held_out: str = HELD_OUT, **changes: Any
+    ) -> DecontaminateReport:
+        given = [text if isinstance(text, dict) else document(text) for text in texts]
+        rows = [{**row, "id": f"t{place}"} for place, row in enumerate(given)]
         rows += [document(UNRELATED, id="unrelated"), document("Trains are late.", id="g", domain="general")]
         train = write_documents(tmp_path / "train.parquet", [{**row, "cluster": row["id"]} for row in rows])
-        given = {"domain_cloze": CLOZE, "domain_text": TEXT, "general_text": GENERAL, **(items or {})}
+        tasks = {"domain_cloze": CLOZE, "domain_text": TEXT, "general_text": GENERAL, **(items or {})}
         for task in TASKS:
-            write_jsonl(tmp_path / f"evaluation/{task}.jsonl", [asdict(given[task])] if task in given else [])
+            write_jsonl(tmp_path / f"evaluation/{task}.jsonl", [asdict(tasks[task])] if task in tasks else [])
         (tmp_path / "out").mkdir()
-        return run(params, train=train, evaluation=tmp_path / "evaluation", out=tmp_path / "out")
+        write_jsonl(tmp_path / "examples.jsonl", [])
+        return run(
+            PARAMS.model_copy(update=changes),
+            train=train,
+            validation=write_documents(tmp_path / "validation.parquet", [document(held_out, id="v")]),
+            evaluation=tmp_path / "evaluation",
+            examples=tmp_path / "examples.jsonl",
+            inputs=tmp_path / "inputs",
+            out=tmp_path / "out",
+        )
 
     return run_it
 
@@ -70,14 +99,12 @@ def _kept(directory: Path, part: str = "domain") -> list[str]:
         "fired once at nine hundred and fifty degrees so that they keep their",
     ],
 )
-def test_a_copy_goes_however_it_is_written(
-    check: Callable[..., DecontaminateReport], tmp_path: Path, disguise: str
-) -> None:
+def test_a_copy_goes_however_it_is_written(check: Check, tmp_path: Path, disguise: str) -> None:
     report = check(disguise)
     assert _kept(tmp_path) == ["unrelated"]
-    assert report.funnel.rejected == {"contaminated": 1}
+    assert report.funnel.rejected == {PASSAGE: 1}
     (reject,) = read_jsonl(tmp_path / "out/rejected.jsonl")
-    assert (reject["id"], reject["reason"], reject["detail"]) == ("t0", "contaminated", "domain_cloze d1:78")
+    assert (reject["id"], reject["reason"], reject["detail"]) == ("t0", PASSAGE, "domain_cloze d1:78")
     assert (report.tasks["domain_cloze"].found, report.tasks["domain_cloze"].dropped) == (1, 1)
     assert report.tasks["domain_text"].found == 0
 
@@ -93,79 +120,152 @@ def test_a_copy_goes_however_it_is_written(
         "The pots are fired before glazing at about 950 degrees; they then keep their shape in the wet glaze.",
     ],
 )
-def test_text_that_only_resembles_an_item_stays(
-    check: Callable[..., DecontaminateReport], tmp_path: Path, text: str
-) -> None:
+def test_text_that_only_resembles_an_item_stays(check: Check, tmp_path: Path, text: str) -> None:
     report = check(text)
     assert _kept(tmp_path) == ["t0", "unrelated"]
-    assert read_jsonl(tmp_path / "out/rejected.jsonl") == []
-    assert report.headline() == f"3 in, 3 out; {report.flagged} flagged; 3 of 3 items clean"
+    assert read_jsonl(tmp_path / "out/rejected.jsonl") == read_jsonl(tmp_path / "out/hits.jsonl") == []
+    assert report.headline() == f"3 in, 3 out; {report.flagged} flagged; 4 items kept out"
 
 
-def test_eight_words_in_a_row_are_flagged_and_stay(check: Callable[..., DecontaminateReport], tmp_path: Path) -> None:
+def test_eight_words_in_a_row_are_flagged_and_stay(check: Check, tmp_path: Path) -> None:
     report = check("fired once at nine hundred and fifty degrees, it says", "nine hundred and fifty degrees, it says")
     assert report.flagged == 1
     assert _kept(tmp_path) == ["t0", "t1", "unrelated"]
 
 
-def test_words_of_two_texts_are_not_a_passage(check: Callable[..., DecontaminateReport], tmp_path: Path) -> None:
+def test_a_text_that_goes_is_not_counted_as_flagged_too(check: Check) -> None:
+    assert check(CLOZE.text).flagged == 0
+
+
+def test_words_of_two_texts_are_not_a_passage(check: Check, tmp_path: Path) -> None:
     words = CLOZE.text.split()
     check(" ".join(words[:12]), " ".join(words[12:24]))
     assert _kept(tmp_path) == ["t0", "t1", "unrelated"]
 
 
-def test_a_short_item_is_looked_for_as_a_whole_and_a_very_short_one_not(
-    check: Callable[..., DecontaminateReport], tmp_path: Path
-) -> None:
-    items = {
-        "domain_text": TextItem("s:0", "s", "s", "Celadon owes its green to iron."),
-        "general_text": TextItem("v:0", "v", "v", "Trains are late."),
-    }
+def test_a_short_item_is_looked_for_as_a_whole(check: Check, tmp_path: Path) -> None:
+    items = {"domain_text": TextItem("s:0", "s", "s", "Celadon owes its green to iron.")}
     report = check("As we know, CELADON owes its green to iron!", "Celadon owes its green to copper.", items=items)
     assert _kept(tmp_path) == ["t1", "unrelated"]
-    assert _kept(tmp_path, "general") == ["g"]
-    assert asdict(report.tasks["domain_text"]) == {
-        "items": 1,
-        "checked": 1,
-        "uncheckable": 0,
-        "found": 1,
-        "clean": 1,
-        "dropped": 1,
-    }
-    assert asdict(report.tasks["general_text"]) == {
-        "items": 1,
-        "checked": 0,
-        "uncheckable": 1,
-        "found": 0,
-        "clean": 0,
-        "dropped": 0,
-    }
-    assert report.headline().endswith("2 of 3 items clean")
+    assert report.funnel.rejected == {SHORT: 1}
 
 
-def test_a_text_with_several_items_names_the_first_and_counts_for_each_task(
-    check: Callable[..., DecontaminateReport], tmp_path: Path
+def test_a_very_short_item_is_a_whole_text_or_a_whole_question_never_a_part(
+    check: Check, document: Make, tmp_path: Path
 ) -> None:
+    items = {"domain_text": TextItem("v:0", "v", "v", "What is raku?")}
+    asked = document("Question: What is Raku?\nAnswer: A way of firing.", type="qa_pair", question="What is Raku?")
+    report = check("what is RAKU", "He asked: what is raku? Nobody knew.", asked, items=items)
+    assert _kept(tmp_path) == ["t1", "unrelated"]
+    assert report.funnel.rejected == {COPY: 2}
+
+
+def test_an_item_without_words_is_not_looked_for(check: Check) -> None:
+    task = check(items={"domain_text": TextItem("e:0", "e", "e", "?!")}).tasks["domain_text"]
+    assert (task.items, task.checked, task.found) == (1, 0, 0)
+
+
+def test_a_near_duplicate_goes_though_no_passage_is_whole(check: Check, tmp_path: Path) -> None:
+    long = " ".join(f"word{number}" for number in range(60))
+    items = {"domain_text": TextItem("l:0", "l", "l", long)}
+    edited = long.replace("word30", "other")
+    report = check(edited, items=items, drop_words=40)
+    assert _kept(tmp_path) == ["unrelated"]
+    assert report.funnel.rejected == {COPY: 1}
+    (hit,) = read_jsonl(tmp_path / "out/hits.jsonl")
+    assert hit["similarity"] == pytest.approx(51 / 61, abs=1e-4)
+
+
+def test_a_text_with_several_items_names_the_first_and_counts_for_each_task(check: Check, tmp_path: Path) -> None:
     report = check(f"{TEXT.text} {CLOZE.text}")
     (reject,) = read_jsonl(tmp_path / "out/rejected.jsonl")
     assert reject["detail"] == "domain_cloze d1:78 and 1 more"
-    assert [task.dropped for task in report.tasks.values()] == [1, 0, 1, 0]
-    assert report.domain.rejected == {"contaminated": 1}
+    assert {name: task.dropped for name, task in report.tasks.items()} == {
+        "domain_cloze": 1,
+        "domain_text": 1,
+        "general_text": 0,
+        "validation": 0,
+    }
+    assert report.domain.rejected == {PASSAGE: 1}
     assert report.general.rejected == {}
 
 
-def test_the_number_of_words_is_the_dial(check: Callable[..., DecontaminateReport], tmp_path: Path) -> None:
-    check("nine hundred and fifty degrees", params=DecontaminateParams(drop_words=5, flag_words=5))
+@pytest.mark.parametrize(("consequence", "dropped", "found"), [("drop", 1, 1), ("flag", 0, 1), ("off", 0, None)])
+def test_what_a_validation_document_leads_to_is_a_dial(
+    check: Check, tmp_path: Path, consequence: str, dropped: int, found: int | None
+) -> None:
+    report = check(f"It is said that {HELD_OUT}", validation=consequence)
+    assert len(read_jsonl(tmp_path / "out/rejected.jsonl")) == dropped
+    assert (report.tasks["validation"].found if "validation" in report.tasks else None) == found
+    assert [hit["action"] for hit in read_jsonl(tmp_path / "out/hits.jsonl")] == (
+        [] if found is None else ["dropped" if dropped else "flagged"]
+    )
+
+
+def test_boilerplate_of_the_validation_store_costs_no_training_text_but_that_of_an_item_does(
+    check: Check, tmp_path: Path
+) -> None:
+    copies = [f"{UNRELATED} {HELD_OUT} Number {number}." for number in ("one", "two", "three")]
+    check(*copies, *[f"{TEXT.text} Number {number}." for number in ("one", "two", "three")])
+    assert _kept(tmp_path) == ["t0", "t1", "t2", "unrelated"]
+
+
+def test_items_of_a_benchmark_are_kept_out_and_counted_apart(check: Check, tmp_path: Path) -> None:
+    item = "Which of these is fired at the highest temperature?"
+    write_jsonl(tmp_path / "inputs/quiz.jsonl", [{"q": {"stem": item}}])
+    benchmark = Benchmark(name="quiz", path="inputs/quiz.jsonl", text="q.stem")
+    report = check(f"{item} Porcelain is.", benchmarks=[benchmark])
+    assert (report.tasks["quiz"].items, report.tasks["quiz"].dropped) == (1, 1)
     assert _kept(tmp_path) == ["unrelated"]
 
 
-def test_without_general_text_left_the_run_stops(check: Callable[..., DecontaminateReport]) -> None:
-    items = {"general_text": TextItem("g:0", "g", "g", "Trains are late, trains are late.")}
+@pytest.mark.parametrize(("consequence", "kept"), [("flag", ["t0", "unrelated"]), ("drop", ["unrelated"])])
+def test_a_rephrased_item_is_flagged_or_dropped(
+    check: Check, tmp_path: Path, consequence: str, kept: list[str]
+) -> None:
+    said_again = "Fired where the flame gets too little air, a little iron gives celadon its green."
+    report = check(said_again, rephrased=consequence)
+    assert _kept(tmp_path) == kept
+    assert report.rephrased is not None
+    assert (report.rephrased.texts, report.rephrased.items) == (1, 1)
+    (hit,) = read_jsonl(tmp_path / "out/hits.jsonl")
+    assert (hit["rule"], hit["item"], hit["judge"]) == (REPHRASED, "d2:0", None)
+    assert 0.6 <= hit["similarity"] < 1
+
+
+def test_what_is_written_is_certified_and_an_edit_is_noticed(check: Check, tmp_path: Path) -> None:
+    check(CLOZE.text)
+    for part in ("domain", "general"):
+        require_certified(tmp_path / f"out/{part}.parquet")
+    (tmp_path / "out/domain.parquet").write_bytes((tmp_path / "train.parquet").read_bytes())
+    with pytest.raises(UserError, match="is not the file that was certified"):
+        require_certified(tmp_path / "out/domain.parquet")
+
+
+def test_what_the_search_misses_is_never_certified(
+    check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decontaminate, "_shared_words", lambda *_: (Finds.together([]), []))
+    with pytest.raises(AssertionError, match="1 texts still hold evaluation items, t0 for one"):
+        check(CLOZE.text)
+    assert not (tmp_path / "out/certificate.json").exists()
+
+
+def test_the_number_of_words_is_the_dial(check: Check, tmp_path: Path) -> None:
+    check("nine hundred and fifty degrees", drop_words=5, flag_words=5)
+    assert _kept(tmp_path) == ["unrelated"]
+
+
+def test_without_general_text_left_the_run_stops(check: Check) -> None:
+    items = {"general_text": TextItem("g:0", "g", "g", "Trains are late.")}
     with pytest.raises(UserError, match="no general training text is left of 1"):
-        check(items=items, params=DecontaminateParams(drop_words=3, flag_words=3))
+        check(items=items)
 
 
-def test_no_item_and_no_text_overlap_nothing() -> None:
-    nothing = WordStreams.of([])
-    assert overlap(nothing, WordStreams.of([CLOZE.text]), 13).shape == (0, 2)
-    assert overlap(WordStreams.of([CLOZE.text]), nothing, 13).shape == (0, 2)
+def test_equal_runs_write_equal_bytes(check: Check, tmp_path: Path) -> None:
+    texts = (CLOZE.text, "Fired where the flame gets too little air, a little iron gives celadon its green.")
+    check(*texts, rephrased="flag")
+    (tmp_path / "out").rename(tmp_path / "first")
+    check(*texts, rephrased="flag")
+    for file in (tmp_path / "first").iterdir():
+        assert file.read_bytes() == (tmp_path / "out" / file.name).read_bytes(), file.name

@@ -53,7 +53,7 @@ def data_reports() -> dict[str, Any]:
         terms=900,
         note="only 790 candidates were left",
     )
-    overlap = TaskOverlap(items=790, checked=780, uncheckable=10, found=12, clean=780, dropped=14)
+    overlap = TaskOverlap(items=790, checked=780, found=12, dropped=14)
     return {
         "ingest": IngestReport(
             "scientific_python",
@@ -117,11 +117,12 @@ def data_reports() -> dict[str, Any]:
             recall_at_threshold=0.9999,
         ),
         "decontaminate": DecontaminateReport(
-            funnel=Funnel(710, 690, {"contaminated": 20}),
-            domain=Funnel(500, 485, {"contaminated": 15}),
-            general=Funnel(210, 205, {"contaminated": 5}),
+            funnel=Funnel(710, 690, {"shares a passage with an item": 20}),
+            domain=Funnel(500, 485, {"shares a passage with an item": 15}),
+            general=Funnel(210, 205, {"shares a passage with an item": 5}),
             flagged=33,
             tasks=dict.fromkeys(TASKS, overlap),
+            rephrased=RephrasedReport("tfidf", 0.6, 40, 20, 30, 38, 2, 1),
         ),
         "mix": MixReport(
             dataset_sha256="d" * 64,

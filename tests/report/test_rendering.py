@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from acclimate.report.blocks import (
     Block,
     Column,
+    Comparisons,
     Facts,
     Folded,
     Header,
@@ -16,6 +17,8 @@ from acclimate.report.blocks import (
     Page,
     Points,
     Section,
+    SideBySide,
+    Stretch,
     Table,
     Tile,
     Verbatim,
@@ -58,6 +61,7 @@ def every_block(text: str) -> tuple[Block, ...]:
         Link("data_docs/index.html", text),
         Verbatim(text, text),
         Folded(text, table),
+        Comparisons(text, (text, text), (SideBySide(text, (Stretch(text, True),), (Stretch(text, False),)),)),
         Missing(text, text),
     )
 

@@ -51,7 +51,7 @@ def test_a_stage_has_its_name_in_module_command_report_and_tests(name: str) -> N
 def test_dvc_yaml_and_the_pipeline_table_say_the_same_of_a_stage(name: str) -> None:
     stage, dvc = STAGES[name], DVC[name]
     read = [dep for dep in dvc["deps"] if not dep.startswith("include/") and dep != "requirements.txt"]
-    assert sorted(read) == sorted(stage.inputs.values())
+    assert sorted(read) == stage.reads
     assert sorted(dvc["outs"]) == sorted([f"reports/{name}.json", *([str(stage.out)] if stage.writes else [])])
     assert sorted(dvc["params"]) == sorted(stage.sections)
 

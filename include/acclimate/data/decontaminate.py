@@ -1,56 +1,65 @@
-"""acclimate decontaminate: training texts that share a passage with an evaluation text go.
+"""acclimate decontaminate: no training text holds an evaluation item, and a certificate says so.
 
     artifacts/decontaminate/{domain,general}.parquet     training texts, domain and general apart
-    artifacts/decontaminate/rejected.jsonl               what went: the task and the item it overlaps
+    artifacts/decontaminate/rejected.jsonl               what went: the rule, the task and the item it overlaps
+    artifacts/decontaminate/hits.jsonl                   the same side by side with the item, and what was flagged
+    artifacts/decontaminate/certificate.json             hashes of the two; mix and base read nothing else
 
-A passage is `drop_words` words in a row, after normalisation: case, punctuation, spacing and how a
-character is encoded make no difference, nor how much other text surrounds it. An overlap of
-`flag_words` is counted and stays. An item shorter than a passage is looked for as a whole; below
-MIN_WORDS it would be found by chance everywhere, so it counts as uncheckable.
+Looked for are the evaluation items, the documents of the validation store and the benchmarks in params.yaml:
+by the words they share (item_overlaps.py), then by meaning (rephrasings.py). Case, punctuation, spacing and how
+a character is encoded make no difference, nor how much other text surrounds an item. What is written is read back
+and checked by another route (clean_check.py) before it is certified.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from acclimate.core.certificate import certify
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_parquet, write_jsonl, write_parquet
+from acclimate.core.files import read_parquet, write_jsonl
 from acclimate.core.params import DecontaminateParams
 from acclimate.core.records import GENERAL, Reject
 from acclimate.core.reports import Funnel
-from acclimate.data.evaluation_items import TASKS, Question, read_questions
-from acclimate.data.passages import sharing
+from acclimate.data.clean_check import unclean_texts
+from acclimate.data.contamination_hits import list_hits
+from acclimate.data.evaluation_items import Question, read_questions
+from acclimate.data.examples import read_examples
+from acclimate.data.external_benchmarks import read_benchmark
+from acclimate.data.item_overlaps import RULES, Finds, ItemIndex
+from acclimate.data.meaning import RephrasedReport, search_by_meaning
+from acclimate.data.text_blocks import blocks, rows_at, word_streams
 from acclimate.data.words import WordStreams
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
-MIN_WORDS = 5
-REASON = "contaminated"
-
-Row = dict[str, Any]
+VALIDATION = "validation"
+"""The task that documents of the validation store count for."""
+EXAMPLES = "evaluation_set"
+"""The one that the examples of that stage count for."""
+PARTS = ("domain", "general")
 
 
 @dataclass(frozen=True)
 class TaskOverlap:
-    """One task's items against the training texts as they came in."""
+    """The items of one task, benchmark or store against the training texts as they came in."""
 
     items: int
     checked: int
-    uncheckable: int
-    """Items of fewer than MIN_WORDS words."""
+    """Items with words in them."""
     found: int
-    """Checked items with a passage in some training text; those texts are gone now."""
-    clean: int
-    """Checked items of which no passage stands in what is left."""
+    """Items that stood in some training text by the rules on words."""
     dropped: int
-    """Training texts that overlap items of this task; a text may count for several tasks."""
+    """Training texts that went for items of this task; a text may count for several tasks."""
 
 
 @dataclass(frozen=True)
@@ -61,121 +70,169 @@ class DecontaminateReport:
     domain: Funnel
     general: Funnel
     flagged: int
-    """Texts that stayed though they share flag_words words with an item."""
+    """Texts that stayed though they share flag_words words in a row with an item."""
     tasks: dict[str, TaskOverlap]
+    rephrased: RephrasedReport | None
 
     def headline(self) -> str:
-        """'20,300 in, 19,900 out (contaminated 400); 2,000 flagged; 1,900 of 1,900 items clean'."""
-        clean = sum(task.clean for task in self.tasks.values())
-        items = sum(task.items for task in self.tasks.values())
-        return f"{self.funnel.sentence()}; {self.flagged:,} flagged; {clean:,} of {items:,} items clean"
+        """'20,300 in, 19,900 out (shares a passage with an item 400); 2,000 flagged; 1,900 items kept out'."""
+        items = sum(task.checked for task in self.tasks.values())
+        return f"{self.funnel.sentence()}; {self.flagged:,} flagged; {items:,} items kept out"
 
 
-def run(params: DecontaminateParams, *, train: Path, evaluation: Path, out: Path) -> DecontaminateReport:
-    """Check the training texts at `train` against the items in the directory `evaluation`.
+def run(
+    params: DecontaminateParams,
+    *,
+    train: Path,
+    validation: Path,
+    evaluation: Path,
+    examples: Path,
+    inputs: Path,
+    out: Path,
+) -> DecontaminateReport:
+    """Check the training texts at `train` against every item there is.
+
+    Args:
+        params: the rules.
+        train: Parquet file of the training store.
+        validation: of the validation store.
+        evaluation: directory with the evaluation items.
+        examples: file with the examples of the evaluation set; their questions are looked for.
+        inputs: directory that the paths of benchmarks are below.
+        out: directory for what is kept and for what overlapped.
 
     Raises:
-        UserError: if the items are not there, or no domain or no general text is left.
+        UserError: if items are not there, or no domain or no general text is left.
     """
-    table = read_parquet(train)
     questions = read_questions(evaluation)
-    texts = WordStreams.of(table.column("text").to_pylist())
-    items = WordStreams.of(question.text for question in questions)
-    pairs = overlap(texts, items, params.drop_words)
-    kept = np.setdiff1d(np.arange(table.num_rows), pairs[:, 0])
-    rest = texts.take(kept)
-    left_over = len(np.unique(overlap(rest, items, params.drop_words)[:, 1]))
-    assert left_over == 0, f"{left_over} items still overlap what is kept"
-    rejects = _rejects(table.to_pylist(), questions, pairs)
-    funnels = _write_parts(table, rejects, params, out)
+    questions += [Question(EXAMPLES, example.id, example.question) for example in read_examples(examples)]
+    questions += [question for benchmark in params.benchmarks for question in read_benchmark(benchmark, inputs)]
+    items = questions + ([] if params.validation == "off" else _documents(validation))
+    index = ItemIndex.of([item.text for item in items], len(questions), params)
+    index = index.without_boilerplate(_streams(train), params.boilerplate_documents)
+    finds, flagged = _shared_words(train, index)
+    certain = finds.where((finds.items < len(questions)) | (params.validation == "drop"))
+    meant = search_by_meaning(params, train, set(certain.texts.tolist()), questions)
+    gone = Finds.together([certain, meant.confirmed] if params.rephrased == "drop" else [certain])
+    rejects = _rejects(train, items, gone)
+    funnels = _write_parts(train, rejects, params, out)
     write_jsonl(out / "rejected.jsonl", [asdict(reject) for reject in rejects.values()])
+    hits = Finds.together([finds, meant.confirmed, meant.dismissed])
+    write_jsonl(out / "hits.jsonl", (asdict(hit) for hit in list_hits(train, items, hits, rejects.keys(), meant)))
+    _require_clean(out, index, params)
+    certify(out, [f"{part}.parquet" for part in PARTS])
     return DecontaminateReport(
-        funnel=Funnel.of(table.num_rows, len(kept), rejects.values()),
-        domain=funnels["domain"],
-        general=funnels["general"],
-        flagged=len(np.unique(overlap(rest, items, params.flag_words)[:, 0])),
-        tasks=_by_task(questions, items.lengths, pairs),
+        funnel=_together(funnels),
+        **funnels,
+        flagged=len(np.setdiff1d(flagged, gone.texts)),
+        tasks=_by_task(items, finds, gone),
+        rephrased=meant.report,
     )
 
 
-def overlap(texts: WordStreams, items: WordStreams, passage_words: int) -> NDArray[np.int64]:
-    """Which texts share a passage with which items; an item shorter than a passage must stand in the text whole.
-
-    Returns:
-        [pairs, 2]: text and item, each pair once, in ascending order.
-    """
-    needed = np.minimum(items.lengths, passage_words)
-    found: list[NDArray[np.int64]] = [np.empty((0, 2), dtype=np.int64)]
-    for words in np.unique(needed[_checkable(items.lengths)]):
-        chosen = np.flatnonzero((needed == words) & _checkable(items.lengths))
-        pairs = sharing(texts, items.take(chosen), int(words))
-        pairs[:, 1] = chosen[pairs[:, 1]]
-        found.append(pairs)
-    return np.unique(np.concatenate(found), axis=0)
+def _documents(validation: Path) -> list[Question]:
+    table = read_parquet(validation)
+    columns = table.column("id").to_pylist(), table.column("text").to_pylist()
+    return [Question(VALIDATION, identity, text) for identity, text in zip(*columns, strict=True)]
 
 
-def _checkable(lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
-    return lengths >= MIN_WORDS
+def _streams(train: Path) -> Iterator[WordStreams]:
+    return (word_streams(block.column("text")) for _, block in blocks(train, ["text"]))
 
 
-def _write_parts(
-    table: pa.Table, rejects: dict[int, Reject], params: DecontaminateParams, out: Path
-) -> dict[str, Funnel]:
-    """Write what is kept of domain and general text, each to its file."""
-    funnels = {}
-    for part in ("domain", "general"):
-        domains = table.column("domain").to_pylist()
-        rows = [row for row, domain in enumerate(domains) if (domain == GENERAL) == (part == "general")]
-        kept = [row for row in rows if row not in rejects]
-        _require_text(part, len(kept), len(rows), params)
-        write_parquet(out / f"{part}.parquet", table.take(kept))
-        funnels[part] = Funnel.of(len(rows), len(kept), [rejects[row] for row in rows if row in rejects])
-    return funnels
+def _shared_words(train: Path, index: ItemIndex) -> tuple[Finds, NDArray[np.int64]]:
+    """What the rules on words find, and the texts that share a shorter passage; by row."""
+    finds: list[Finds] = []
+    flagged: list[NDArray[np.int64]] = []
+    for first, block in blocks(train, ["text", "question"]):
+        texts, questions = word_streams(block.column("text")), word_streams(block.column("question"))
+        rows = np.arange(block.num_rows) + first
+        finds += [found.of_rows(rows) for found in (index.finds(texts), index.copies(texts), index.copies(questions))]
+        flagged.append(rows[index.flagged(texts)])
+    return Finds.together(finds), np.concatenate(flagged)
 
 
-def _rejects(rows: Sequence[Row], questions: Sequence[Question], pairs: NDArray[np.int64]) -> dict[int, Reject]:
-    """Row to why it goes: the first item it overlaps, and how many more."""
-    texts, starts, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
+def _write_parts(train: Path, rejects: dict[int, Reject], params: DecontaminateParams, out: Path) -> dict[str, Funnel]:
+    """Write what is kept of domain and general text, each to its file, block by block."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows: dict[str, list[int]] = {part: [] for part in PARTS}
+    with ExitStack() as files:
+        schema = pq.read_schema(train).remove_metadata()
+        writers = {
+            part: files.enter_context(pq.ParquetWriter(out / f"{part}.parquet", schema, compression="zstd"))
+            for part in PARTS
+        }
+        for first, block in blocks(train):
+            general = np.array([domain == GENERAL for domain in block.column("domain").to_pylist()], dtype=np.bool_)
+            stays = np.array([first + row not in rejects for row in range(block.num_rows)], dtype=np.bool_)
+            for part, mine in (("domain", ~general), ("general", general)):
+                rows[part] += (np.flatnonzero(mine) + first).tolist()
+                writers[part].write_batch(block.filter(pa.array(mine & stays)))
+    return {part: _funnel(part, rows[part], rejects, params) for part in PARTS}
+
+
+def _funnel(part: str, rows: Sequence[int], rejects: dict[int, Reject], params: DecontaminateParams) -> Funnel:
+    gone = [rejects[row] for row in rows if row in rejects]
+    if len(gone) == len(rows):
+        raise UserError(
+            f"no {part} training text is left of {len(rows)}: all overlap an evaluation item",
+            why="without domain text nothing is learnt, without general text what the model knows is forgotten",
+            fix="add documents, lower split.test_share, or raise decontaminate.drop_words "
+            f"(now {params.drop_words}) in params.yaml",
+        )
+    return Funnel.of(len(rows), len(rows) - len(gone), gone)
+
+
+def _together(funnels: dict[str, Funnel]) -> Funnel:
+    rejected: Counter[str] = sum((Counter(funnel.rejected) for funnel in funnels.values()), Counter())
+    return Funnel(
+        sum(funnel.records_in for funnel in funnels.values()),
+        sum(funnel.records_out for funnel in funnels.values()),
+        dict(sorted(rejected.items(), key=lambda count: (-count[1], count[0]))),
+    )
+
+
+def _rejects(train: Path, items: Sequence[Question], gone: Finds) -> dict[int, Reject]:
+    """Row to why it goes: its first rule, the first item, and how many more."""
+    firsts = gone.firsts()
     rejects = {}
-    for text, start, count in zip(texts.tolist(), starts.tolist(), counts.tolist(), strict=True):
-        row, first = rows[text], questions[int(pairs[start, 1])]
+    for row, document in rows_at(train, firsts):
+        place, count = firsts[row]
+        item = items[int(gone.items[place])]
         more = f" and {count - 1} more" if count > 1 else ""
-        rejects[text] = Reject(
-            id=row["id"],
-            source=row["source"],
+        rejects[row] = Reject(
+            id=document["id"],
+            source=document["source"],
             origin="dedup: train",
-            reason=REASON,
-            detail=f"{first.task} {first.id}{more}",
-            excerpt=row["text"][:120],
+            reason=RULES[gone.rules[place]],
+            detail=f"{item.task} {item.id}{more}",
+            excerpt=document["text"][:120],
         )
     return rejects
 
 
-def _by_task(
-    questions: Sequence[Question], lengths: NDArray[np.int64], pairs: NDArray[np.int64]
-) -> dict[str, TaskOverlap]:
-    tasks = np.array([TASKS.index(question.task) for question in questions])
-    checkable = _checkable(lengths)
-    overlaps = {}
-    for number, task in enumerate(TASKS):
-        mine = tasks == number
-        hits = pairs[mine[pairs[:, 1]]]
-        checked = int((mine & checkable).sum())
-        overlaps[task] = TaskOverlap(
-            items=int(mine.sum()),
-            checked=checked,
-            uncheckable=int((mine & ~checkable).sum()),
-            found=len(np.unique(hits[:, 1])),
-            clean=checked,
-            dropped=len(np.unique(hits[:, 0])),
+def _by_task(items: Sequence[Question], finds: Finds, gone: Finds) -> dict[str, TaskOverlap]:
+    names = [item.task for item in items]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    tasks = np.array([numbers[name] for name in names])
+    worded = WordStreams.of(item.text for item in items).lengths > 0
+    return {
+        name: TaskOverlap(
+            items=int((tasks == number).sum()),
+            checked=int(((tasks == number) & worded).sum()),
+            found=len(np.unique(finds.items[tasks[finds.items] == number])),
+            dropped=len(np.unique(gone.texts[tasks[gone.items] == number])),
         )
-    return overlaps
+        for name, number in numbers.items()
+    }
 
 
-def _require_text(part: str, left: int, before: int, params: DecontaminateParams) -> None:
-    if left == 0:
-        raise UserError(
-            f"no {part} training text is left of {before}: all share {params.drop_words} words in a row with an item",
-            why="without domain text nothing is learnt, without general text what the model knows is forgotten",
-            fix="add documents, lower split.test_share, or raise decontaminate.drop_words in params.yaml",
-        )
+def _require_clean(out: Path, index: ItemIndex, params: DecontaminateParams) -> None:
+    """What is about to be certified is read back; evaluation items are looked for by another route."""
+    paths = [out / f"{part}.parquet" for part in PARTS]
+    left = unclean_texts(paths, index.texts[: index.evaluation_items], params.drop_words)
+    assert not left, f"{len(left)} texts still hold evaluation items, {left[0]} for one"
+    if params.validation == "drop":
+        assert not any(map(index.holds_validation, chain.from_iterable(map(_streams, paths))))

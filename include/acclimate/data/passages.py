@@ -11,11 +11,12 @@ Why 13 words: shorter runs are shared by chance in English, longer ones miss edi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acclimate.data.words import ranges
+from acclimate.data.words import MULTIPLIER, ranges
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,30 +26,68 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Passages:
-    """Every distinct passage of some texts; what a passage is called by is its hash."""
+    """Every distinct passage of some texts and the texts it stands in; what a passage is called by is its hash."""
 
     n: int
     hashes: NDArray[np.uint64]
     """[passages], ascending."""
-    documents: NDArray[np.int64]
-    """[passages]: how many texts each stands in."""
+    starts: NDArray[np.int64]
+    """[passages + 1]: passage i stands in the texts owners[starts[i]:starts[i + 1]]."""
+    owners: NDArray[np.int64]
+    """[passages of each text]: indices of texts, ascending within a passage."""
 
     @classmethod
     def of(cls, streams: WordStreams, n: int) -> Passages:
         """All runs of `n` words of the texts in `streams`."""
-        hashes, _ = _distinct(streams, n)
-        return cls(n, *np.unique(hashes, return_counts=True))
+        hashes, owners = distinct(streams, n)
+        names, first = np.unique(hashes, return_index=True)
+        return cls(n, names, np.append(first, len(hashes)), owners)
+
+    @property
+    def documents(self) -> NDArray[np.int64]:
+        """[passages]: how many texts each stands in."""
+        return np.diff(self.starts)
 
     def most_documents(self, streams: WordStreams) -> NDArray[np.int64]:
         """[texts of streams]: of all passages of a text, the largest number of documents one stands in."""
-        hashes, owners = streams.ngrams(self.n)
+        owners, places = self.occurrences(streams)
         most = np.zeros(len(streams.lengths), dtype=np.int64)
-        if len(self.hashes) == 0:
-            return most
-        places = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
-        found = self.hashes[places] == hashes
-        np.maximum.at(most, owners[found], self.documents[places[found]])
+        np.maximum.at(most, owners, self.documents[places])
         return most
+
+    def occurrences(self, streams: WordStreams) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where texts hold a passage of these.
+
+        Returns:
+            The index of the text and that of the passage, both [occurrences], in text order.
+        """
+        from acclimate.data.kernels.passage_scan import scan
+
+        found: tuple[NDArray[np.int64], NDArray[np.int64]] = scan(
+            streams.hashes, streams.starts, self.n, MULTIPLIER, self.hashes, *self._index
+        )
+        return found
+
+    @cached_property
+    def _index(self) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+        from acclimate.data.kernels.passage_scan import index
+
+        made: tuple[NDArray[np.uint64], NDArray[np.int32]] = index(self.hashes)
+        return made
+
+    def pairs(self, owners: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[pairs, 2]: occurrences as text and text of these passages, each pair once, in ascending order."""
+        # One occurrence of a passage in a text is enough, and repeats would multiply in the join.
+        once = np.unique(np.stack([owners, places], axis=1), axis=0)
+        counts = self.documents[once[:, 1]]
+        theirs = self.owners[ranges(self.starts[:-1][once[:, 1]], counts)]
+        return np.unique(np.stack([np.repeat(once[:, 0], counts), theirs], axis=1), axis=0)
+
+    def only(self, chosen: NDArray[np.bool_]) -> Passages:
+        """Those passages for which `chosen` [passages] is set."""
+        counts = self.documents[chosen]
+        owners = self.owners[ranges(self.starts[:-1][chosen], counts)]
+        return Passages(self.n, self.hashes[chosen], np.concatenate([[0], np.cumsum(counts)]), owners)
 
 
 def sharing(left: WordStreams, right: WordStreams, n: int) -> NDArray[np.int64]:
@@ -57,18 +96,11 @@ def sharing(left: WordStreams, right: WordStreams, n: int) -> NDArray[np.int64]:
     Returns:
         [pairs, 2]: index into `left`, index into `right`; each pair once, in ascending order.
     """
-    wanted, wanted_by = _distinct(right, n)
-    hashes, owners = left.ngrams(n)
-    # Most passages are in no text of the other side: find these before the join.
-    known = np.isin(hashes, wanted)
-    hashes, owners = hashes[known], owners[known]
-    starts = np.searchsorted(wanted, hashes, side="left")
-    counts = np.searchsorted(wanted, hashes, side="right") - starts
-    pairs = np.stack([np.repeat(owners, counts), wanted_by[ranges(starts, counts)]], axis=1)
-    return np.unique(pairs, axis=0)
+    passages = Passages.of(right, n)
+    return passages.pairs(*passages.occurrences(left))
 
 
-def _distinct(streams: WordStreams, n: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+def distinct(streams: WordStreams, n: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     """Passages with their texts, sorted by passage and then text; a passage counts once in each text."""
     hashes, owners = streams.ngrams(n)
     # Stable, and ngrams come in text order: a text's repeats of one passage end up as neighbours.

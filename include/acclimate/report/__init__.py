@@ -20,12 +20,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(_arguments: argparse.Namespace) -> int:
     """Write the page of the current checkout and print where it is."""
+    from acclimate.core.errors import UserError
     from acclimate.core.files import write_text
     from acclimate.core.home import home
     from acclimate.report.material import Material
     from acclimate.report.page import compose
     from acclimate.report.rendering import render
 
-    write_text(PAGE, render(compose(Material(Path(), main=home()))))
+    try:
+        main: Path | None = home()
+    except UserError:  # outside git there is no main checkout, hence no ledger; the page says what there is
+        main = None
+    write_text(PAGE, render(compose(Material(Path(), main=main))))
     print(PAGE)
     return 0

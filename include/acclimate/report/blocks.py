@@ -108,6 +108,33 @@ class Folded:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """A piece of quoted text, highlighted or not."""
+
+    text: str
+    marked: bool
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Two quoted texts beside each other, with what they share highlighted."""
+
+    title: str
+    left: tuple[Stretch, ...]
+    right: tuple[Stretch, ...]
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Pairs of texts under the names of the two sides, folded away."""
+
+    block: ClassVar[str] = "comparisons"
+    title: str
+    sides: tuple[str, str]
+    pairs: tuple[SideBySide, ...]
+
+
+@dataclass(frozen=True)
 class Missing:
     """A report that is not there, or that another version of its stage wrote; what would write it."""
 
@@ -117,7 +144,7 @@ class Missing:
     state: Literal["not run", "outdated"] = "not run"
 
 
-Block = Table | Figure | Facts | Note | Points | Link | Verbatim | Folded | Missing
+Block = Table | Figure | Facts | Note | Points | Link | Verbatim | Folded | Comparisons | Missing
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from acclimate.data.decontaminate import DecontaminateReport
+from acclimate.data.evaluation_set import EvaluationSetReport
 from acclimate.data.held_out import TaskReport
 from acclimate.data.split import SplitReport
 from acclimate.report import formats
@@ -21,7 +21,8 @@ def evaluation_set(material: Material) -> Section:
         "evaluation-set",
         "Evaluation set",
         "Drawn from documents held out of training, a cluster of near-duplicates always on one side. A cloze item "
-        "asks which of four terms stands in a gap; text is scored by how few bits a model needs per byte of it.",
+        "asks which of four terms stands in a gap; text is scored by how few bits a model needs per byte of it. "
+        "Questions with reference answers come from people and from the test store, by quota.",
         tuple(blocks),
     )
 
@@ -90,26 +91,3 @@ def _stores(report: SplitReport) -> Table:
     )
     head = (Column("domain"), Column("store"))
     return Table(caption, (*head, *(Column(title, "number") for title in columns)), tuple(rows))
-
-
-def _contamination(report: DecontaminateReport) -> Table:
-    rows = [
-        (
-            formats.words(task),
-            *(
-                formats.count(number)
-                for number in (of.items, of.checked, of.uncheckable, of.found, of.dropped, of.clean)
-            ),
-        )
-        for task, of in report.tasks.items()
-    ]
-    columns = (
-        "items",
-        "checked",
-        "too short to check",
-        "stood in training text",
-        "training texts dropped",
-        "clean now",
-    )
-    caption = f"Contamination: items whose passages stood in a training text ({formats.count(report.flagged)} flagged)"
-    return Table(caption, (Column("task"), *(Column(title, "number") for title in columns)), tuple(rows))

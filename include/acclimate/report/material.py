@@ -47,6 +47,14 @@ class Seconds:
     work: float
 
 
+@dataclass
+class Hits:
+    """Training texts that one rule found, as lines of hits.jsonl."""
+
+    first: list[dict[str, Any]]
+    total: int
+
+
 @dataclass(frozen=True)
 class Material:
     """Everything below one checkout that a page is written from; reads, never writes."""

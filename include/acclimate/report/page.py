@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from acclimate.report.blocks import Page
+from acclimate.report.contamination import contamination
 from acclimate.report.decision import gate, quantisation
 from acclimate.report.evaluation_set import evaluation_set
 from acclimate.report.funnel import funnel
@@ -18,6 +19,7 @@ from acclimate.report.training import training
 SECTIONS = (
     funnel,
     evaluation_set,
+    contamination,
     mixture,
     training,
     scoring,

@@ -8,9 +8,9 @@ Below the edge, functions receive their own section and `common`, never the whol
 
 from __future__ import annotations
 
+from acclimate.core.params.contamination import DecontaminateParams
 from acclimate.core.params.data import (
     CleanParams,
-    DecontaminateParams,
     DedupParams,
     MixParams,
     SplitParams,

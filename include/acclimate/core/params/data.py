@@ -71,19 +71,6 @@ class DedupParams(Section):
     shingle_words: Count
 
 
-class DecontaminateParams(Section):
-    """Overlap of training text with evaluation text, in words."""
-
-    drop_words: Count
-    flag_words: Count
-
-    @model_validator(mode="after")
-    def _flag_before_drop(self) -> DecontaminateParams:
-        if self.flag_words > self.drop_words:
-            raise ValueError(f"flag_words ({self.flag_words}) must not exceed drop_words ({self.drop_words})")
-        return self
-
-
 class MixParams(Section):
     """Composition of the training set, shares of its bytes."""
 

@@ -10,9 +10,9 @@ import yaml
 from pydantic import Field, ValidationError
 
 from acclimate.core.errors import UserError
+from acclimate.core.params.contamination import DecontaminateParams
 from acclimate.core.params.data import (
     CleanParams,
-    DecontaminateParams,
     DedupParams,
     MixParams,
     SplitParams,
