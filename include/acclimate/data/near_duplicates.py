@@ -188,39 +188,52 @@ class Search:
             self.components.join_all(left[part][found], right[part][found])
 
     def _resolve(self, texts: Places, pool: Executor) -> None:
-        """Find all similar pairs among texts of crowded buckets."""
+        """Find all similar pairs among texts of crowded buckets; here these are numbered by themselves, from 0."""
         from acclimate.data.kernels import prefix_join as kernel
 
-        shingles, starts = self.sketches.shingles, self.sketches.starts
-        threshold = self.nearness.threshold
-        tokens, ends = kernel.prefixes(texts, shingles, starts, kernel.frequencies(texts, shingles, starts), threshold)
-        found, owners = kernel.entries(texts, tokens, ends, starts, threshold)
-        order = np.lexsort((self.components.settled()[owners], found))
+        shingles, starts = self._gathered(texts)
+        threshold, new_from = self.nearness.threshold, int(np.searchsorted(texts, self.new_from))
+        numbers = np.arange(len(texts))
+        tokens, ends = kernel.prefixes(
+            numbers, shingles, starts, kernel.frequencies(numbers, shingles, starts), threshold
+        )
+        found, owners = kernel.entries(numbers, tokens, ends, starts, threshold)
+        labels = self.components.settled()[texts]
+        order = np.lexsort((labels[owners], found))
         found, owners = found[order], owners[order]
-        lists = kernel.lists(found, owners, self.components.settled())
+        lists = kernel.lists(found, owners, labels)
 
         def similar(edges: tuple[int, int]) -> tuple[Places, Places]:
-            pairs: tuple[Places, Places] = kernel.similar_pairs(
-                *edges, texts, tokens, ends, found, owners, *lists, labels, shingles, starts, threshold, self.new_from
+            left, right = kernel.similar_pairs(
+                *edges, numbers, tokens, ends, found, owners, *lists, labels, shingles, starts, threshold, new_from
             )
-            return pairs
+            banded = self._share_a_band(left, right, shingles, starts)
+            return texts[left[banded]], texts[right[banded]]
 
         for first, last in _growing(len(texts)):
-            labels = self.components.settled()
+            labels = self.components.settled()[texts]
             parts = [(first + start, first + end) for start, end in _stretches(last - first, self.threads)]
             for left, right in list(pool.map(similar, parts)):
-                banded = self._share_a_band(left, right)
-                self.components.join_all(left[banded], right[banded])
+                self.components.join_all(left, right)
 
-    def _share_a_band(self, left: Places, right: Places) -> NDArray[np.bool_]:
+    def _gathered(self, texts: Places) -> tuple[Hashes, Places]:
+        """The shingles of these texts in memory, and where each text starts among them."""
+        begins, sizes = self.sketches.starts[texts], self.sketches.sizes[texts]
+        starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes)])
+        gathered = np.empty(starts[-1], dtype=np.uint64)
+        for number, (begin, size) in enumerate(zip(begins.tolist(), sizes.tolist(), strict=True)):
+            gathered[starts[number] : starts[number + 1]] = self.sketches.shingles[begin : begin + size]
+            if number % _PAIRS_MAPPED == 0:
+                self.sketches.forget_pages()
+        return gathered, starts
+
+    def _share_a_band(self, left: Places, right: Places, shingles: Hashes, starts: Places) -> NDArray[np.bool_]:
         from acclimate.data.kernels.prefix_join import share_a_band
         from acclimate.data.kernels.sketch import linear_maps
 
-        banding = self.nearness.banding
-        maps = linear_maps(self.nearness.seed, banding.bands * banding.rows)
-        shared: NDArray[np.bool_] = share_a_band(
-            left, right, self.sketches.shingles, self.sketches.starts, *maps, banding.rows
-        )
+        rows = self.nearness.banding.rows
+        maps = linear_maps(self.nearness.seed, self.nearness.banding.bands * rows)
+        shared: NDArray[np.bool_] = share_a_band(left, right, shingles, starts, *maps, rows)
         return shared
 
 
