@@ -118,10 +118,10 @@ EDITS: dict[str, Callable[[str, random.Random], str]] = {
 
 def detection(items: Sequence[str], planted: Planted, clean: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Kind of edit to the share found by each rule, by the product's own functions."""
-    from acclimate.data.embedders import embedder
-    from acclimate.data.item_overlaps import ItemIndex
-    from acclimate.data.rephrasings import find_rephrasings, sample_sentences
-    from acclimate.data.words import WordStreams
+    from acclimate.data.contamination.embedders import embedder
+    from acclimate.data.contamination.item_overlaps import ItemIndex
+    from acclimate.data.contamination.rephrasings import find_rephrasings, sample_sentences
+    from acclimate.data.similarity.words import WordStreams
 
     index = ItemIndex.of(items, len(items), _params())
     texts = [text for _, _, text in planted]
@@ -157,8 +157,8 @@ def _share(found: Iterator[bool]) -> float:
 
 def by_meaning(clean: Sequence[str]) -> list[dict[str, Any]]:
     """Precision and recall on the labelled set at each threshold, texts by themselves and embedded in others."""
-    from acclimate.data.embedders import embedder
-    from acclimate.data.rephrasings import find_rephrasings, sample_sentences
+    from acclimate.data.contamination.embedders import embedder
+    from acclimate.data.contamination.rephrasings import find_rephrasings, sample_sentences
 
     rows = rephrasings()
     items = sorted({row["item"] for row in rows})
@@ -203,9 +203,9 @@ def _batches(rows: int, texts: Sequence[Path]) -> Iterator[pa.RecordBatch]:
 
 
 def _kernel(items: list[str], rows: int, texts: Sequence[Path]) -> dict[str, Any]:
-    from acclimate.data.passages import Passages
-    from acclimate.data.text_blocks import word_streams
-    from acclimate.data.words import WordStreams
+    from acclimate.data.contamination.text_blocks import word_streams
+    from acclimate.data.similarity.passages import Passages
+    from acclimate.data.similarity.words import WordStreams
 
     wanted = Passages.of(WordStreams.of(items), WORDS)
     size, found = 0, []
@@ -219,7 +219,7 @@ def _kernel(items: list[str], rows: int, texts: Sequence[Path]) -> dict[str, Any
 
 def _python_set(items: list[str], rows: int, texts: Sequence[Path]) -> dict[str, Any]:
     """As it is usually written: every run of words joined and hashed."""
-    from acclimate.data.words import words
+    from acclimate.data.similarity.words import words
 
     def grams(text: str) -> Iterator[int]:
         found = words(text)
@@ -230,7 +230,7 @@ def _python_set(items: list[str], rows: int, texts: Sequence[Path]) -> dict[str,
 
 def _tuned_python_set(items: list[str], rows: int, texts: Sequence[Path]) -> dict[str, Any]:
     """The fastest form we know of: tuples made by zip, so that the interpreter runs no step per run of words."""
-    from acclimate.data.words import words
+    from acclimate.data.similarity.words import words
 
     def grams(text: str) -> Iterator[int]:
         found = words(text)

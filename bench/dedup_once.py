@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 
-from acclimate.data.copies import find_copies
 from acclimate.data.dedup import write_kept
-from acclimate.data.sketches import Nearness
+from acclimate.data.similarity.copies import find_copies
+from acclimate.data.similarity.sketches import Nearness
 
 NEARNESS = Nearness(threshold=0.8, shingle_words=5, seed=1729)
 

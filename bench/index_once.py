@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from dedup_once import NEARNESS
 
-from acclimate.data.near_index import NearIndex
-from acclimate.data.sketches import sketcher, text_batches
+from acclimate.data.similarity.near_index import NearIndex
+from acclimate.data.similarity.sketches import sketcher, text_batches
 
 
 def main(directory: str, *files: str) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from acclimate.data.words import words
+from acclimate.data.similarity.words import words
 
 Places = NDArray[np.int64]
 

@@ -25,9 +25,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from acclimate.core.errors import UserError
 from acclimate.core.home import home
-from acclimate.data.annotations import Annotation, add_annotations
-from acclimate.data.examples import DIFFICULTIES
-from acclimate.data.review_queue import newest_queue
+from acclimate.data.evaluation.annotations import Annotation, add_annotations
+from acclimate.data.evaluation.examples import DIFFICULTIES
+from acclimate.data.evaluation.review_queue import newest_queue
 from orchestration.web import POLICY, PREFIX, page
 
 SHOWN = 10

@@ -11,8 +11,8 @@ from fastapi import HTTPException
 from fastapi.testclient import TestClient
 
 from acclimate.core.files import write_jsonl
-from acclimate.data.annotations import Annotation, read_annotations
-from acclimate.data.examples import Example, GroundTruth, Pending, example_id, write_rows
+from acclimate.data.evaluation.annotations import Annotation, read_annotations
+from acclimate.data.evaluation.examples import Example, GroundTruth, Pending, example_id, write_rows
 from orchestration.pages import app
 from orchestration.review import SHOWN, may_judge
 

@@ -15,9 +15,9 @@ from acclimate.core.files import read_jsonl, read_parquet, write_jsonl
 from acclimate.core.params import DecontaminateParams
 from acclimate.core.params.contamination import Benchmark
 from acclimate.data import decontaminate
+from acclimate.data.contamination.item_overlaps import COPY, PASSAGE, REPHRASED, SHORT, Finds
 from acclimate.data.decontaminate import DecontaminateReport, run
-from acclimate.data.evaluation_items import TASKS, ClozeItem, TextItem
-from acclimate.data.item_overlaps import COPY, PASSAGE, REPHRASED, SHORT, Finds
+from acclimate.data.evaluation.evaluation_items import TASKS, ClozeItem, TextItem
 
 Row = dict[str, Any]
 Make = Callable[..., Row]

@@ -13,9 +13,9 @@ import pytest
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_jsonl, write_jsonl
 from acclimate.core.params import CommonParams, EvaluationSetParams
-from acclimate.data.annotations import Annotation, add_annotations
+from acclimate.data.evaluation.annotations import Annotation, add_annotations
+from acclimate.data.evaluation.examples import SOURCE_KINDS, example_id, read_examples, read_pending
 from acclimate.data.evaluation_set import EvaluationSetReport, run
-from acclimate.data.examples import SOURCE_KINDS, example_id, read_examples, read_pending
 
 Row = dict[str, Any]
 Make = Callable[..., Row]

@@ -23,7 +23,7 @@ from acclimate.core.files import read_jsonl, read_parquet
 from acclimate.core.params import IngestParams
 from acclimate.core.records import document_schema
 from acclimate.data import ingest
-from acclimate.data.manifest import Changes
+from acclimate.data.sources.manifest import Changes
 
 CHECKOUT = Path(__file__).parents[2]
 MEDQUAD = CHECKOUT.parent / "shared" / "data" / "medical" / "medquad"

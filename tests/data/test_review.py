@@ -11,9 +11,9 @@ import pytest
 
 from acclimate.cli import main
 from acclimate.core.files import read_jsonl, write_json, write_jsonl
-from acclimate.data.annotations import read_annotations
-from acclimate.data.examples import Example, GroundTruth, Pending, example_id, write_rows
-from acclimate.data.review_queue import newest_queue
+from acclimate.data.evaluation.annotations import read_annotations
+from acclimate.data.evaluation.examples import Example, GroundTruth, Pending, example_id, write_rows
+from acclimate.data.evaluation.review_queue import newest_queue
 
 IDS = [example_id(f"What is {number}?", "That.") for number in range(3)]
 REVIEWS = Path("inputs/evaluation/reviews.jsonl")

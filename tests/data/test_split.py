@@ -12,8 +12,8 @@ import pytest
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_jsonl, read_parquet, write_json
 from acclimate.core.params import CommonParams, SplitParams
-from acclimate.data.evaluation_items import TASKS
-from acclimate.data.locking import lock
+from acclimate.data.evaluation.evaluation_items import TASKS
+from acclimate.data.evaluation.locking import lock
 from acclimate.data.split import STORES, SplitReport, cluster_names, giant_clusters, run, store_of
 
 Row = dict[str, Any]

@@ -16,8 +16,9 @@ from acclimate.core.files import read_jsonl, read_parquet
 from acclimate.core.params import IngestParams, ValidateParams
 from acclimate.core.params.ingest import IngestLimits
 from acclimate.core.records import document_schema, pair_text
-from acclimate.data import row_checks, validate
-from acclimate.data.shifts import MEASURES
+from acclimate.data import validate
+from acclimate.data.validation import row_checks
+from acclimate.data.validation.shifts import MEASURES
 
 PARAMS: dict[str, Any] = {
     "min_characters": 10,

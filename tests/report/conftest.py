@@ -13,16 +13,16 @@ from acclimate.core.files import write_json, write_jsonl
 from acclimate.core.params import CommonParams, GateParams
 from acclimate.core.records import Reject
 from acclimate.core.reports import Funnel, report_path, write_report
-from acclimate.data.agreement import Agreement
 from acclimate.data.clean import CleanReport
+from acclimate.data.contamination.meaning import RephrasedReport
 from acclimate.data.decontaminate import DecontaminateReport, TaskOverlap
 from acclimate.data.dedup import DedupReport
+from acclimate.data.evaluation.agreement import Agreement
+from acclimate.data.evaluation.held_out import TaskReport
 from acclimate.data.evaluation_set import DifficultyReport, EvaluationSetReport, SourceKindReport
-from acclimate.data.held_out import TaskReport
 from acclimate.data.ingest import IngestReport, SourceCount
-from acclimate.data.manifest import Changes
-from acclimate.data.meaning import RephrasedReport
 from acclimate.data.mix import KindReport, MixReport
+from acclimate.data.sources.manifest import Changes
 from acclimate.data.split import SplitReport, StoreShare
 from acclimate.data.validate import ExpectationCount, ValidateReport
 from acclimate.model import gate

@@ -9,9 +9,9 @@ import pytest
 
 from acclimate.core.files import write_jsonl
 from acclimate.core.reports import Funnel, report_path, write_report
+from acclimate.data.contamination.item_overlaps import PASSAGE, REPHRASED
+from acclimate.data.contamination.meaning import RephrasedReport
 from acclimate.data.decontaminate import DecontaminateReport, TaskOverlap
-from acclimate.data.item_overlaps import PASSAGE, REPHRASED
-from acclimate.data.meaning import RephrasedReport
 from acclimate.report.blocks import Comparisons, Header, Mark, Missing, Page, Section
 from acclimate.report.contamination import SHOWN, contamination
 from acclimate.report.material import Material

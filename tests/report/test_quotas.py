@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from acclimate.data.agreement import Agreement
+from acclimate.data.evaluation.agreement import Agreement
 from acclimate.report.blocks import Mark, Note, Points, Table
 from acclimate.report.quotas import quotas
 

@@ -20,12 +20,12 @@ from acclimate.core.corpus import part_paths, read_parts, write_parts
 from acclimate.core.params import CleanParams, CommonParams, ValidateParams
 from acclimate.core.records import Reject, document_schema, pair_text
 from acclimate.core.reports import Funnel
-from acclimate.data import language, quality
-from acclimate.data.boilerplate import EdgeCounts, count_edges, strip_boilerplate
-from acclimate.data.markup import is_markup
-from acclimate.data.redaction import redact
-from acclimate.data.text_cleaning import clean_text
-from acclimate.data.workers import Workers
+from acclimate.data.cleaning import language, quality
+from acclimate.data.cleaning.boilerplate import EdgeCounts, count_edges, strip_boilerplate
+from acclimate.data.cleaning.markup import is_markup
+from acclimate.data.cleaning.redaction import redact
+from acclimate.data.cleaning.text_cleaning import clean_text
+from acclimate.data.cleaning.workers import Workers
 
 _PARTS_OF_A_PAIR = ("text", "question", "answer", "context")
 _EXCERPT_CHARACTERS = 120

@@ -29,15 +29,15 @@ from acclimate.core.files import read_parquet, write_jsonl
 from acclimate.core.params import DecontaminateParams
 from acclimate.core.records import GENERAL, Reject
 from acclimate.core.reports import Funnel
-from acclimate.data.clean_check import unclean_texts
-from acclimate.data.contamination_hits import list_hits
-from acclimate.data.evaluation_items import Question, read_questions
-from acclimate.data.examples import read_examples
-from acclimate.data.external_benchmarks import read_benchmark
-from acclimate.data.item_overlaps import RULES, Finds, ItemIndex
-from acclimate.data.meaning import RephrasedReport, search_by_meaning
-from acclimate.data.text_blocks import blocks, rows_at, word_streams
-from acclimate.data.words import WordStreams
+from acclimate.data.contamination.clean_check import unclean_texts
+from acclimate.data.contamination.contamination_hits import list_hits
+from acclimate.data.contamination.external_benchmarks import read_benchmark
+from acclimate.data.contamination.item_overlaps import RULES, Finds, ItemIndex
+from acclimate.data.contamination.meaning import RephrasedReport, search_by_meaning
+from acclimate.data.contamination.text_blocks import blocks, rows_at, word_streams
+from acclimate.data.evaluation.evaluation_items import Question, read_questions
+from acclimate.data.evaluation.examples import read_examples
+from acclimate.data.similarity.words import WordStreams
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -23,8 +23,8 @@ from acclimate.core.files import write_jsonl
 from acclimate.core.params import CommonParams, DedupParams
 from acclimate.core.records import Reject
 from acclimate.core.reports import Funnel
-from acclimate.data.copies import Copies, find_copies
-from acclimate.data.sketches import Nearness
+from acclimate.data.similarity.copies import Copies, find_copies
+from acclimate.data.similarity.sketches import Nearness
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -24,12 +24,11 @@ from acclimate.core.files import read_parquet, sha256, write_jsonl
 from acclimate.core.params import CommonParams, EvaluationSetParams
 from acclimate.core.records import GENERAL, Reject
 from acclimate.core.reports import Funnel
-from acclimate.data.agreement import Agreement, agreement
-from acclimate.data.annotations import REVIEWS, Labels, latest, read_annotations
-from acclimate.data.complexity import Vocabulary
-from acclimate.data.example_checks import check_examples
-from acclimate.data.example_draw import draw, without_near_duplicates
-from acclimate.data.examples import (
+from acclimate.data.evaluation.agreement import Agreement, agreement
+from acclimate.data.evaluation.annotations import REVIEWS, Labels, latest, read_annotations
+from acclimate.data.evaluation.complexity import Vocabulary
+from acclimate.data.evaluation.example_draw import draw, without_near_duplicates
+from acclimate.data.evaluation.examples import (
     DIFFICULTIES,
     EXAMPLES_FILE,
     PENDING_FILE,
@@ -38,9 +37,10 @@ from acclimate.data.examples import (
     Pending,
     write_rows,
 )
-from acclimate.data.judging import WAITING, Judged, judge
-from acclimate.data.proposals import Proposal, held_out_pairs, read_given
-from acclimate.data.quotas import largest_remainder
+from acclimate.data.evaluation.judging import WAITING, Judged, judge
+from acclimate.data.evaluation.proposals import Proposal, held_out_pairs, read_given
+from acclimate.data.evaluation.quotas import largest_remainder
+from acclimate.data.validation.example_checks import check_examples
 
 UNREVIEWED = "nobody has reviewed it"
 NO_ROOM = "no room in its quota"

@@ -23,9 +23,9 @@ from acclimate.core.files import write_jsonl
 from acclimate.core.params import AnySource, IngestParams, PythonDocsSource
 from acclimate.core.records import Document, Reject, document_schema
 from acclimate.core.reports import Funnel
-from acclimate.data import manifest, python_docs
-from acclimate.data.file_source import Located, Opened, read_files
-from acclimate.data.manifest import Changes, ManifestWriter
+from acclimate.data.sources import manifest, python_docs
+from acclimate.data.sources.file_source import Located, Opened, read_files
+from acclimate.data.sources.manifest import Changes, ManifestWriter
 
 _MEAN_PART_CHARACTERS = PART_CHARACTERS // 2
 """So that a part seldom ends because it is full: that end would depend on what comes before."""

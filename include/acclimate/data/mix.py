@@ -20,10 +20,10 @@ import numpy as np
 
 from acclimate.core.files import sha256, write_jsonl, write_parquet
 from acclimate.core.params import CommonParams, MixParams
-from acclimate.data import curriculum, difficulty, diversity
-from acclimate.data.candidates import KINDS, Measures, Pool, scan
-from acclimate.data.strategies import affordable, choose, wanted_shares
-from acclimate.data.training_set import training_rows, training_set
+from acclimate.data.mixing import curriculum, difficulty, diversity
+from acclimate.data.mixing.candidates import KINDS, Measures, Pool, scan
+from acclimate.data.mixing.strategies import affordable, choose, wanted_shares
+from acclimate.data.mixing.training_set import training_rows, training_set
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -21,9 +21,16 @@ from acclimate.core.errors import UserError
 from acclimate.core.files import write_jsonl
 from acclimate.core.home import home
 from acclimate.core.params import load
-from acclimate.data.agreement import Agreement, agreement
-from acclimate.data.annotations import REVIEWS, BadLine, add_annotations, latest, parse_lines, read_annotations
-from acclimate.data.review_queue import newest_queue, to_fill_in
+from acclimate.data.evaluation.agreement import Agreement, agreement
+from acclimate.data.evaluation.annotations import (
+    REVIEWS,
+    BadLine,
+    add_annotations,
+    latest,
+    parse_lines,
+    read_annotations,
+)
+from acclimate.data.evaluation.review_queue import newest_queue, to_fill_in
 
 SHOWN_FAULTS = 20
 

@@ -26,12 +26,12 @@ from acclimate.core.files import write_jsonl, write_parquet
 from acclimate.core.params import CommonParams, SplitParams
 from acclimate.core.records import GENERAL
 from acclimate.core.reports import Funnel
-from acclimate.data.evaluation_items import TASKS
-from acclimate.data.held_out import TaskReport, draw_tasks, locked_tasks
-from acclimate.data.locking import LockedSet, locked_set
-from acclimate.data.near_duplicates import Components, near_duplicates
+from acclimate.data.evaluation.evaluation_items import TASKS
+from acclimate.data.evaluation.held_out import TaskReport, draw_tasks, locked_tasks
+from acclimate.data.evaluation.locking import LockedSet, locked_set
 from acclimate.data.seeded import chance
-from acclimate.data.sketches import Nearness, sketch_texts
+from acclimate.data.similarity.near_duplicates import Components, near_duplicates
+from acclimate.data.similarity.sketches import Nearness, sketch_texts
 
 if TYPE_CHECKING:
     import pyarrow as pa

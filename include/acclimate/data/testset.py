@@ -19,7 +19,7 @@ from acclimate.core.errors import UserError
 from acclimate.core.home import home
 from acclimate.core.ledger import read_ledger
 from acclimate.core.params import load
-from acclimate.data.locking import lock, locked_set, unlock
+from acclimate.data.evaluation.locking import lock, locked_set, unlock
 
 FOLDER = "testset"
 

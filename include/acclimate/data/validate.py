@@ -20,13 +20,13 @@ from acclimate.core.corpus import read_parts, write_parts
 from acclimate.core.params import IngestParams, ValidateParams
 from acclimate.core.records import Reject
 from acclimate.core.reports import Funnel
-from acclimate.data.batch_checks import check_batch
-from acclimate.data.checking import CheckedSuite
-from acclimate.data.data_docs import open_context, write_data_docs
-from acclimate.data.profile import read_profile, write_profile
-from acclimate.data.repeated_ids import repeated_ids
-from acclimate.data.row_checks import RowChecks
-from acclimate.data.shifts import Comparison, compare
+from acclimate.data.validation.batch_checks import check_batch
+from acclimate.data.validation.checking import CheckedSuite
+from acclimate.data.validation.data_docs import open_context, write_data_docs
+from acclimate.data.validation.profile import read_profile, write_profile
+from acclimate.data.validation.repeated_ids import repeated_ids
+from acclimate.data.validation.row_checks import RowChecks
+from acclimate.data.validation.shifts import Comparison, compare
 
 REFUSED = "refused_batch"
 

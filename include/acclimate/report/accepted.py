@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from acclimate.data.shifts import Comparison, Shift
 from acclimate.data.validate import ValidateReport
+from acclimate.data.validation.shifts import Comparison, Shift
 from acclimate.report import formats
 from acclimate.report.blocks import Block, Cell, Column, Folded, Note, Table
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from acclimate.data.contamination.meaning import RephrasedReport
 from acclimate.data.decontaminate import DecontaminateReport
-from acclimate.data.meaning import RephrasedReport
 from acclimate.report import formats
 from acclimate.report.blocks import (
     Block,

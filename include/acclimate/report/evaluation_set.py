@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from acclimate.data.evaluation.held_out import TaskReport
 from acclimate.data.evaluation_set import EvaluationSetReport
-from acclimate.data.held_out import TaskReport
 from acclimate.data.split import SplitReport
 from acclimate.report import formats
 from acclimate.report.blocks import Block, Cell, Column, Missing, Note, Section, Table

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acclimate.data.passages import Passages
-from acclimate.data.words import WordStreams
+from acclimate.data.similarity.passages import Passages
+from acclimate.data.similarity.words import WordStreams
 
 TEXTS = st.lists(st.lists(st.sampled_from("abcd"), max_size=12).map(" ".join), max_size=8)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from acclimate.data.kernels.buffers import of_column, of_strings
 from acclimate.data.kernels.code_points import code_point_table
 from acclimate.data.kernels.tokens import WORDS_PER_BYTE, hash_texts, hash_words, salt
-from acclimate.data.words import words
+from acclimate.data.similarity.words import words
 
 SALT = salt(1729)
 CHARACTERS = st.characters(exclude_categories=["Cs"])

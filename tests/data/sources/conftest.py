@@ -10,7 +10,7 @@ import pytest
 
 from acclimate.core.params import FilesSource, IngestLimits
 from acclimate.core.records import Document, Reject
-from acclimate.data.file_source import Located, read_files
+from acclimate.data.sources.file_source import Located, read_files
 
 Read = Callable[..., tuple[list[Document], list[Reject]]]
 

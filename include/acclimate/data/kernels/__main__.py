@@ -17,11 +17,11 @@ def main() -> None:
     import pyarrow as pa
 
     from acclimate.core.files import write_parquet
-    from acclimate.data.copies import find_copies
-    from acclimate.data.near_duplicates import near_duplicates
-    from acclimate.data.passages import Passages, sharing
-    from acclimate.data.sketches import Nearness, sketch_texts
-    from acclimate.data.words import WordStreams
+    from acclimate.data.similarity.copies import find_copies
+    from acclimate.data.similarity.near_duplicates import near_duplicates
+    from acclimate.data.similarity.passages import Passages, sharing
+    from acclimate.data.similarity.sketches import Nearness, sketch_texts
+    from acclimate.data.similarity.words import WordStreams
 
     opening = " ".join(f"word{number}" for number in range(40))
     texts = [f"{opening} end{number} of{number} text{number}, naïve" for number in range(300)] + [opening]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acclimate.data.words import UNSPACED, fold, inside_words, stands_alone
+from acclimate.data.similarity.words import UNSPACED, fold, inside_words, stands_alone
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,1 @@
+"""What clean takes out of a text, and how it judges what is left."""

@@ -1,0 +1,1 @@
+"""How evaluation items are found in training texts."""

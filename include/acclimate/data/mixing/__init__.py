@@ -1,0 +1,1 @@
+"""What the training set is composed of, and how it is chosen."""

@@ -1,0 +1,1 @@
+"""Which texts have words, passages or nearly everything in common."""

@@ -1,0 +1,103 @@
+"""Which records of Parquet files are copies of which: the step that engines of `dedup` share.
+
+    copies = find_copies([Path("train.parquet")], nearness, scratch=Path("out/scratch"), threads=2)
+    copies.kept        # [records]: True where a record stays
+
+Which of a set of near-duplicates survives: the best quality score, then the earliest date, then the smallest
+id; an unknown score or date comes last. Texts are read once, some thousand at a time; per record only numbers
+stay in memory (see sketches.py), and what the survivor is chosen by is read for records that have a copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from acclimate.data.similarity.near_duplicates import near_duplicates
+from acclimate.data.similarity.sketches import Nearness, spill, text_batches
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    Places = NDArray[np.int64]
+
+_PAIRS_MAPPED = 1 << 8
+RANK_COLUMNS = ("quality_score", "created_date", "id")
+
+
+@dataclass(frozen=True)
+class Copies:
+    """The records that go, by their place in the corpus, ascending."""
+
+    records: int
+    gone: Places
+    survivors: Places
+    """[gone]: the record that stays in place of each."""
+    similarity: NDArray[np.float64]
+    """[gone]: exact Jaccard of the two."""
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """[records]: whether a record stays."""
+        stay = np.ones(self.records, dtype=bool)
+        stay[self.gone] = False
+        return stay
+
+
+def find_copies(paths: Sequence[Path], nearness: Nearness, *, scratch: Path, threads: int) -> Copies:
+    """Every record of these files that a better one of its set makes superfluous.
+
+    Args:
+        paths: Parquet files with `text` and RANK_COLUMNS; records are numbered through all of them.
+        nearness: What counts as near.
+        scratch: An empty directory for about 8 bytes a word; what is in it afterwards can go.
+        threads: How many work at a time; the result does not depend on it.
+    """
+    from acclimate.data.kernels.similarity import jaccard
+
+    sketches = spill(text_batches(paths), nearness, scratch, threads=threads)
+    labels = near_duplicates(sketches, nearness, threads=threads).labels()
+    several = np.flatnonzero(np.bincount(labels, minlength=len(labels))[labels] > 1)
+    best = survivors(_ranked(paths, several), several, labels[several])
+    gone, stay = several[best != several], best[best != several]
+    similarity = np.empty(len(gone))
+    for first in range(0, len(gone), _PAIRS_MAPPED):
+        part = slice(first, first + _PAIRS_MAPPED)
+        similarity[part] = jaccard(gone[part], stay[part], sketches.shingles, sketches.starts, 0.0)
+        sketches.forget_pages()
+    return Copies(len(labels), gone, stay, similarity)
+
+
+def survivors(ranked: pa.Table, records: Places, labels: Places) -> Places:
+    """[records]: the best record with the same label; `ranked` has the RANK_COLUMNS of each."""
+    if len(records) == 0:
+        return records
+    quality = np.array([-np.inf if score is None else score for score in ranked["quality_score"].to_pylist()])
+    # Days since 1970; a record without a date comes after all others.
+    days = ranked["created_date"].cast("int32").fill_null(np.iinfo(np.int32).max).to_numpy()
+    order = np.lexsort((np.array(ranked["id"].to_pylist()), days, -quality, labels))
+    first = np.flatnonzero(np.diff(labels[order], prepend=-1))
+    best = np.empty(len(records), dtype=np.int64)
+    best[order] = np.repeat(records[order[first]], np.diff(first, append=len(order)))
+    return best
+
+
+def _ranked(paths: Sequence[Path], records: Places) -> pa.Table:
+    """What decides between these records."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables, first = [], 0
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, columns=list(RANK_COLUMNS))
+                here = records[np.searchsorted(records, first) : np.searchsorted(records, first + len(table))]
+                tables.append(table.take(here - first))
+                first += len(table)
+    return pa.concat_tables(tables)
