@@ -82,7 +82,7 @@ def test_a_fault_in_the_mapping_of_a_source_names_its_field(tmp_path: Path, text
         ("domain_documents: 0.4", "domain_documents: 0.5", "must be 1, got 1.1"),
         ("domain: scientific_python #", "domain: medicine #", "no source has domain 'medicine'"),
         ("flag_words: 8", "flag_words: 14", "must not exceed drop_words"),
-        ("validation_share: 0.1", "validation_share: 0.9", "leave a share for training"),
+        ("validation_share: 0.2", "validation_share: 0.9", "leave a share for training"),
         ("name: inputs", "name: standard_library", "distinct names"),
     ],
 )
