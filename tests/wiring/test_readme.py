@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from acclimate.pipeline import ACTIONS, STAGES
 from acclimate.services.settings import Ports
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+CHECKOUT = Path(__file__).parents[2]
+README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_table_names_every_stage_in_order() -> None:
@@ -26,6 +29,8 @@ def test_addresses_are_the_default_ports() -> None:
         assert url in README
 
 
-def test_pictures_and_links_exist() -> None:
-    for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
-        assert (Path(__file__).parents[2] / target).exists(), target
+@pytest.mark.parametrize("page", ["README.md", "docs/data.md", "inputs/README.md", "inputs/evaluation/README.md"])
+def test_pictures_and_links_exist(page: str) -> None:
+    text = (CHECKOUT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!http|#)([^)]+)\)", text):
+        assert ((CHECKOUT / page).parent / target).exists(), target
