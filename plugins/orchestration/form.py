@@ -41,7 +41,7 @@ def run_form() -> dict[str, Param]:
             type="string",
             enum=list(get_args(MixParams.model_fields["strategy"].annotation)),
             title="Mix",
-            description="How the training set is composed: shares, quality or a curriculum (docs/data.md, Composition).",
+            description="How the training set is composed: shares, quality, a curriculum (docs/data.md, Composition).",
         ),
         "base_model": Param(
             params.base.model,
