@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -229,20 +230,44 @@ def test_a_run_gets_what_was_accepted_last_and_its_commit_keeps_the_profile(root
     assert git(root, "ls-tree", "--name-only", commit, "accepted/") == "accepted/profile.json"
 
 
-def test_a_run_gets_compiled_kernels_whose_source_is_the_same(root: Path) -> None:
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_run_gets_compiled_kernels_only_if_the_sources_of_all_are_the_same(root: Path, changed: bool) -> None:
     kernels = Path("include/acclimate/data/kernels")
     (root / kernels / "__pycache__").mkdir(parents=True)
     (root / ".gitignore").write_text("__pycache__/\n")
-    for name in ("same", "changed"):
+    (root / kernels / "__pycache__/sources").write_text("a digest")
+    for name in ("caller", "called"):
         (root / kernels / f"{name}.py").write_text("first\n")
         (root / kernels / f"__pycache__/{name}.f-1.py311.nbi").write_text("machine code")
     commit = snapshot(root)
-    (root / kernels / "changed.py").write_text("later\n")
+    if changed:
+        (root / kernels / "called.py").write_text("later\n")
     path = root.parent / "worktree"
     add_worktree(root, path, commit)
     share_compiled(root, path)
-    assert [found.name for found in (path / kernels / "__pycache__").iterdir()] == ["same.f-1.py311.nbi"]
-    assert (path / kernels / "same.py").stat().st_mtime_ns == (root / kernels / "same.py").stat().st_mtime_ns
+    shared = sorted(found.name for found in (path / kernels).glob("__pycache__/*"))
+    assert shared == ([] if changed else ["called.f-1.py311.nbi", "caller.f-1.py311.nbi", "sources"])
+    same_time = (path / kernels / "caller.py").stat().st_mtime_ns == (root / kernels / "caller.py").stat().st_mtime_ns
+    assert same_time is not changed
+
+
+def test_a_run_copies_links_clones_and_odd_names_of_inputs_too(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (root / "inputs/link").symlink_to(root / "inputs/mine.jsonl")
+    (root / "inputs/out").symlink_to(tmp_path / "elsewhere")
+    (root / "inputs/nowhere").symlink_to("gone")
+    (root / "inputs/docs").mkdir()
+    git(root / "inputs/docs", "init", "--quiet")
+    (root / "inputs/docs/page.md").write_text("a page")
+    (root / "inputs" / os.fsdecode(b"caf\xe9.txt")).write_text("latin")
+    path = open_run(root, "a", {})
+    assert (path / "inputs/link").read_text() == '{"text": "mine"}\n'
+    assert not (path / "inputs/link").is_symlink(), "a document edited in place must not change under a run"
+    assert (path / "inputs/out").is_symlink(), "ingest refuses it with a reason"
+    assert (path / "inputs/nowhere").is_symlink()
+    assert (path / "inputs/docs/page.md").read_text() == "a page"
+    assert not (path / "inputs/docs/.git").exists()
+    assert (path / "inputs" / os.fsdecode(b"caf\xe9.txt")).exists()
 
 
 def test_a_snapshot_can_hold_files_that_the_checkout_ignores(root: Path, tmp_path: Path) -> None:

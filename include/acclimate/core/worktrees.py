@@ -7,12 +7,13 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from acclimate.core.errors import UserError
 from acclimate.core.locks import inputs_lock, locked
 
+COPIED = ("inputs", "accepted")
 _NAMES = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -110,19 +111,20 @@ def share_cache(root: Path, path: Path) -> None:
 
 
 def share_compiled(root: Path, path: Path) -> None:
-    """Give the worktree the kernels that the checkout has compiled, where their source is the same.
+    """Give the worktree the kernels that the checkout has compiled, if all their sources are the same.
 
-    numba takes machine code as that of a source by the source's time and size.
+    All, because a kernel has the code of those it calls built in. numba takes machine code as that of a source by
+    the source's time and size; the kernels' own stamp goes along, which says of what all of it was made.
     """
-    kernels = Path("include/acclimate/data/kernels")
-    for source in (root / kernels).glob("*.py"):
-        own = path / kernels / source.name
-        if own.exists() and own.read_bytes() == source.read_bytes():
-            shutil.copystat(source, own)
-            for compiled in source.parent.glob(f"__pycache__/{source.stem}.*.nb[ci]"):
-                target = own.parent / "__pycache__" / compiled.name
-                target.parent.mkdir(exist_ok=True)
-                shutil.copy2(compiled, target)
+    ours, theirs = (folder / "include/acclimate/data/kernels" for folder in (root, path))
+    sources = {source.name: source.read_bytes() for source in ours.glob("*.py")}
+    if sources != {source.name: source.read_bytes() for source in theirs.glob("*.py")}:
+        return
+    for name in sources:
+        shutil.copystat(ours / name, theirs / name)
+    for compiled in [*ours.glob("__pycache__/*.nb[ci]"), *ours.glob("__pycache__/sources")]:
+        (theirs / "__pycache__").mkdir(exist_ok=True)
+        shutil.copy2(compiled, theirs / "__pycache__")
 
 
 def copy_inputs(root: Path, path: Path) -> None:
@@ -130,9 +132,21 @@ def copy_inputs(root: Path, path: Path) -> None:
 
     Copies, not links: a document edited in place must not change under a run that has already hashed it.
     """
+    tracked = set(git(root, "ls-files", "-z", "--", *COPIED).split("\0"))
     with locked(inputs_lock(root), shared=True):  # not while `fetch` is changing them
-        for name in git(root, "ls-files", "--others", "-z", "--", "inputs", "accepted").split("\0"):
-            if name:
-                target = path / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(root / name, target)
+        for source in _files(root):
+            name = source.relative_to(root)
+            if name.as_posix() not in tracked:
+                (path / name).parent.mkdir(parents=True, exist_ok=True)
+                # A link that leads elsewhere, or nowhere, stays one: `ingest` refuses it and says so.
+                inside = source.is_file() and source.resolve().is_relative_to((root / name.parts[0]).resolve())
+                shutil.copy2(source, path / name, follow_symlinks=inside)
+
+
+def _files(root: Path) -> Iterator[Path]:
+    """Every file and every link below the folders that a run copies; not what git keeps of a clone put there."""
+    for folder in COPIED:
+        for place, folders, files in os.walk(root / folder):
+            yield from (Path(place) / name for name in files)
+            yield from (Path(place) / name for name in folders if (Path(place) / name).is_symlink())
+            folders[:] = [name for name in folders if name != ".git"]

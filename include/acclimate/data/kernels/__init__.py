@@ -3,3 +3,32 @@
 None of them holds the interpreter lock, so threads run them side by side. The machine code is cached
 beside the sources (or in numba's cache directory where these cannot be written).
 """
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+_CACHE = Path(__file__).parent / "__pycache__"
+
+
+def _forget_stale() -> None:
+    """Delete machine code of other sources.
+
+    numba takes it as up to date by a kernel's own file, but kernels have the code of those they call from other files
+    built in: after a change there they would go on with the old one.
+    """
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
+    stamp = _CACHE / "sources"
+    if stamp.exists() and stamp.read_text(encoding="ascii") == digest:
+        return
+    _CACHE.mkdir(exist_ok=True)
+    for compiled in _CACHE.glob("*.nb[ci]"):
+        compiled.unlink(missing_ok=True)
+    stamp.write_text(digest, encoding="ascii")
+
+
+if os.access(_CACHE if _CACHE.exists() else _CACHE.parent, os.W_OK):
+    _forget_stale()
