@@ -71,6 +71,15 @@ def test_a_line_that_was_tampered_with_is_named(checkout: Path, damage: str) -> 
         _use(checkout)
 
 
+def test_half_a_line_at_the_end_is_a_use_that_never_began(checkout: Path) -> None:
+    for _ in range(2):
+        _use(checkout)
+    path = ledger_path(checkout)
+    path.write_bytes(path.read_bytes()[:-40])
+    assert _use(checkout).use == 2
+    assert [use.use for use in read_ledger(checkout)] == [1, 2]
+
+
 def test_uses_at_the_same_time_are_all_counted(checkout: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from acclimate.core.ledger import note_use\n"

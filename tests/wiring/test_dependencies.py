@@ -18,7 +18,7 @@ INCLUDE = CHECKOUT / "include"
 # every stage, a reworded error would train every model again.
 PLUMBING = {
     f"include/acclimate/core/{name}.py"
-    for name in ("corpus", "errors", "files", "home", "progress", "records", "reports")
+    for name in ("corpus", "errors", "files", "home", "locks", "progress", "records", "reports")
 }
 
 

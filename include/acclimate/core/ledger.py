@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import sha256
@@ -66,7 +67,8 @@ def note_use(root: Path, *, domain: str, stage: str, checkout: Path, testset: Pa
     files = {file.name: sha256(file) for file in sorted(testset.glob("*.jsonl"))}
     with path.open("a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        uses = _parsed(path)
+        _drop_torn_line(file)
+        uses = _parsed(file)
         use = Use(
             use=len(uses) + 1,
             when=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -91,7 +93,11 @@ def read_ledger(root: Path, domain: str | None = None) -> list[Use]:
         UserError: naming the first line that does not follow from the one before it.
     """
     path = ledger_path(root)
-    uses = _parsed(path) if path.exists() else []
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        uses = _parsed(file)
     return [use for use in uses if domain is None or use.domain == domain]
 
 
@@ -107,14 +113,23 @@ def _hash(use: Use) -> str:
     return hashlib.sha256(_line(use)).hexdigest()
 
 
-def _parsed(path: Path) -> list[Use]:
+def _drop_torn_line(file: BinaryIO) -> None:
+    """Half a line at the end is what a full disk or a power cut left of a use whose scoring never began."""
+    file.seek(0)
+    content = file.read()
+    if not content.endswith(b"\n"):
+        file.truncate(content.rfind(b"\n") + 1)
+
+
+def _parsed(file: BinaryIO) -> list[Use]:
     uses: list[Use] = []
-    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+    file.seek(0)
+    for number, line in enumerate(file, start=1):
         expected = _hash(uses[-1]) if uses else _FIRST
         use = _use(line)
         if use is None or use.previous != expected or use.use != number or _line(use) != line:
             raise UserError(
-                f"line {number} of {path} does not follow from the line before it",
+                f"line {number} of {file.name} does not follow from the line before it",
                 why="the ledger says how often the test set was used; a changed one says nothing",
                 fix="restore the file from a backup; if there is none, unlock the test set with that as the reason, "
                 "keep the broken ledger under another name, and lock a new test set",

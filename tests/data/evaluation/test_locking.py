@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,27 @@ def test_an_unlock_needs_a_reason_and_leaves_it_behind(testset: Path, tmp_path: 
         ("unlock", "bob", "The items were of the old release."),
         ("lock", "ada", None),
     ]
+
+
+def test_of_two_who_lock_at_once_one_is_refused(testset: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from acclimate.core.errors import UserError\n"
+        "from acclimate.data.evaluation.locking import lock\n"
+        "folder = Path(sys.argv[2])\n"
+        "try: lock(Path(sys.argv[1]), 'pottery', [folder / 'cloze.jsonl'], by='ada', now='2026-11-21')\n"
+        "except UserError: sys.exit(2)"
+    )
+    for name in ("kiln", "oven"):
+        _drawn(tmp_path / name, name)
+    lockers = [
+        subprocess.Popen([sys.executable, "-c", code, str(testset), str(tmp_path / name)])
+        for name in ("kiln", "oven", "kiln", "oven")
+    ]
+    codes = [locker.wait(60) for locker in lockers]
+    locked = locked_set(testset, "pottery")
+    assert locked is not None
+    winner = locked.read("cloze.jsonl")[0]["answer"]
+    assert codes == [0 if name == winner else 2 for name in ("kiln", "oven", "kiln", "oven")]
 
 
 def test_one_domain_does_not_touch_another(testset: Path, tmp_path: Path) -> None:

@@ -14,12 +14,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, read_jsonl, sha256, whole_directory, write_json
+from acclimate.core.home import state
+from acclimate.core.locks import locked
 
 LOCK = "lock.json"
 HISTORY = "history.jsonl"
@@ -68,15 +72,16 @@ def lock(testset: Path, domain: str, files: list[Path], *, by: str, now: str) ->
         UserError: if other files are locked already.
     """
     entry = {path.name: {"sha256": sha256(path), "items": len(read_jsonl(path))} for path in files}
-    current = locked_set(testset, domain)
-    if current is not None:
-        _require_same(current, entry)
-        return False
-    with whole_directory(testset / domain) as folder:
-        for path in files:
-            shutil.copyfile(path, folder / path.name)
-    write_json(testset / LOCK, read_json(testset / LOCK) | {domain: {"locked": now, "by": by, "files": entry}})
-    _note(testset, {"action": "lock", "domain": domain, "when": now, "by": by, "files": entry})
+    with _alone(testset):
+        current = locked_set(testset, domain)
+        if current is not None:
+            _require_same(current, entry)
+            return False
+        with whole_directory(testset / domain) as folder:
+            for path in files:
+                shutil.copyfile(path, folder / path.name)
+        _note(testset, {"action": "lock", "domain": domain, "when": now, "by": by, "files": entry})
+        write_json(testset / LOCK, read_json(testset / LOCK) | {domain: {"locked": now, "by": by, "files": entry}})
     return True
 
 
@@ -86,31 +91,36 @@ def unlock(testset: Path, domain: str, *, reason: str, by: str, now: str) -> Non
     Raises:
         UserError: if nothing is locked, or the reason says nothing.
     """
-    current = locked_set(testset, domain)
-    if current is None:
-        raise UserError(
-            f"the test set of {domain!r} is not locked",
-            why="there is nothing to unlock",
-            fix="`acclimate testset show` says what is locked",
-        )
     if not reason.strip():
         raise UserError(
             "the reason is empty",
             why="whoever compares models across this change has to know why it was made",
             fix='say it: acclimate testset unlock --reason "items of the old release were wrong"',
         )
-    rest = {name: entry for name, entry in read_json(testset / LOCK).items() if name != domain}
-    _note(
-        testset,
-        {"action": "unlock", "domain": domain, "when": now, "by": by, "reason": reason, "files": current.files},
-    )
-    write_json(testset / LOCK, rest)
+    with _alone(testset):
+        current = locked_set(testset, domain)
+        if current is None:
+            raise UserError(
+                f"the test set of {domain!r} is not locked",
+                why="there is nothing to unlock",
+                fix="`acclimate testset show` says what is locked",
+            )
+        line = {"action": "unlock", "domain": domain, "when": now, "by": by, "reason": reason, "files": current.files}
+        _note(testset, line)
+        write_json(testset / LOCK, {n: entry for n, entry in read_json(testset / LOCK).items() if n != domain})
 
 
 def history(testset: Path) -> list[dict[str, Any]]:
     """Every lock and unlock, oldest first."""
     path = testset / HISTORY
     return read_jsonl(path) if path.exists() else []
+
+
+@contextmanager
+def _alone(testset: Path) -> Iterator[None]:
+    """Several runs may come to their first draw at once; the lock is beside the folder, which git keeps whole."""
+    with locked(state(testset.parent) / "testset.lock"):
+        yield
 
 
 def _require_same(current: LockedSet, entry: dict[str, dict[str, Any]]) -> None:
