@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -128,7 +130,11 @@ def machine() -> dict[str, Any]:
 def write(name: str, outcome: Outcome) -> None:
     """Write <name>.json and <name>.md, and print a line per goal."""
     RESULTS.mkdir(exist_ok=True)
-    result = {"command": f"python bench/{name}.py", "machine": machine(), **asdict(outcome)}
+    result = {
+        "command": shlex.join(["python", f"bench/{name}.py", *sys.argv[1:]]),
+        "machine": machine(),
+        **asdict(outcome),
+    }
     (RESULTS / f"{name}.json").write_text(
         json.dumps(result, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8"
     )
