@@ -198,8 +198,8 @@ def test_everything_that_is_wrong_with_a_batch_is_said_at_once_and_kept(tmp_path
         "the records have the domains documents: none is general",
         "own: 1 records passed, 3 passed in the accepted batch: volume_drop 0.667, limit 0.500",
         "other: no record, though params.yaml names the source, 9 passed in the accepted batch",
-        "mend the source other, or accept the new normal with `cp artifacts/refused_batch/profile.json accepted/`, "
-        "or raise validate.max_volume_drop in params.yaml",
+        "mend the source other, or accept the new normal by copying the kept profile.json into accepted/ of the main "
+        "checkout, or raise validate.max_volume_drop in params.yaml",
     ):
         assert expected in message
     kept = tmp_path / "now" / validate.REFUSED
@@ -248,7 +248,7 @@ import resource, sys
 from pathlib import Path
 import test_validate as here
 
-for parts in (3, 9):
+for parts in (3, 15):
     here._run_long_parts(Path(sys.argv[1]) / str(parts), parts)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
@@ -271,8 +271,8 @@ def test_memory_does_not_grow_with_the_number_of_parts(tmp_path: Path) -> None:
         text=True,
     )
     few, many = map(int, done.stdout.split())
-    # MB; six parts more are 48 MB of text, of which nothing may stay. The first run also warms up allocators.
-    assert many - few < 30
+    # MB; twelve parts more are 96 MB of text, of which nothing may stay. Allocators go on warming up for some parts.
+    assert many - few < 60
 
 
 def _files(root: Path) -> dict[Path, bytes]:

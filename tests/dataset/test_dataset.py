@@ -39,6 +39,14 @@ def test_the_list_has_the_newest_first_with_size_hash_and_parent(
     assert "after" not in oldest
 
 
+def test_somebodys_own_tag_is_no_version(checkout: Path, names: tuple[str, str], capsys: Capture) -> None:
+    git(checkout, "tag", "dataset/v1")
+    try:
+        assert "dataset/v1" not in said(capsys, "list")
+    finally:
+        git(checkout, "tag", "--delete", "dataset/v1")
+
+
 def test_the_name_holds_domain_date_and_hash(checkout: Path, names: tuple[str, str]) -> None:
     train = (checkout / "artifacts/mix/train.jsonl").read_bytes()
     date = read_version(checkout, names[1])["date"][:10]

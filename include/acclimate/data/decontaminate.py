@@ -233,6 +233,16 @@ def _require_clean(out: Path, index: ItemIndex, params: DecontaminateParams) -> 
     """What is about to be certified is read back; evaluation items are looked for by another route."""
     paths = [out / f"{part}.parquet" for part in PARTS]
     left = unclean_texts(paths, index.texts[: index.evaluation_items], params.drop_words)
-    assert not left, f"{len(left)} texts still hold evaluation items, {left[0]} for one"
-    if params.validation == "drop":
-        assert not any(map(index.holds_validation, chain.from_iterable(map(_streams, paths))))
+    if left:
+        raise _unclean(f"{len(left)} texts still hold evaluation items, {left[0]} for one")
+    if params.validation == "drop" and any(map(index.holds_validation, chain.from_iterable(map(_streams, paths)))):
+        raise _unclean("a text still shares a passage with a validation document")
+
+
+def _unclean(what: str) -> UserError:
+    """Raised, not asserted: python -O must not certify what is not clean."""
+    return UserError(
+        what,
+        why="scores of a model trained on it would say how well it remembers",
+        fix="run `acclimate decontaminate` again; if it says so again, tell us with the id above: it is our fault",
+    )

@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 from acclimate.core.home import state
+from acclimate.core.locks import inputs_lock, locked
 
 ACCEPTED = "accepted"
 SOURCES = {"profile.json": "artifacts/validate/profile.json", "manifest.parquet": "artifacts/ingest/manifest.parquet"}
@@ -24,14 +25,15 @@ def accept(checkout: Path, root: Path) -> list[str]:
     folder.mkdir(exist_ok=True)
     state(root).mkdir(exist_ok=True)
     copied = []
-    for name, source in SOURCES.items():
-        if (checkout / source).exists():
-            # Not in accepted/: a run that is opened meanwhile copies all that is there.
-            partial = state(root) / f"{name}.{os.getpid()}.partial"
-            try:
-                shutil.copyfile(checkout / source, partial)
-                os.replace(partial, folder / name)
-            finally:
-                partial.unlink(missing_ok=True)
-            copied.append(name)
+    with locked(inputs_lock(root)):  # profile and manifest are of one batch, for whoever copies them too
+        for name, source in SOURCES.items():
+            if (checkout / source).exists():
+                # Not in accepted/: what is killed half-way must not be copied into runs for ever.
+                partial = state(root) / f"{name}.{os.getpid()}.partial"
+                try:
+                    shutil.copyfile(checkout / source, partial)
+                    os.replace(partial, folder / name)
+                finally:
+                    partial.unlink(missing_ok=True)
+                copied.append(name)
     return copied

@@ -8,6 +8,7 @@ branch, and the branch, index and files of the checkout stay as they are. Equal 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from acclimate.core.worktrees import git
 
 FOLDER = "dataset"
 """Of the documents in a version's commit."""
+NAME = re.compile(r"dataset/[a-z][a-z0-9_]*/\d{4}-\d{2}-\d{2}-[0-9a-f]{8}")
 RECORD = "version.json"
 TRAIN = "artifacts/mix/train.jsonl"
 
@@ -39,8 +41,9 @@ class Version:
 
 def versions(root: Path) -> list[Version]:
     """Every version, the newest first."""
-    listed = git(root, "tag", "--list", "dataset/*").splitlines()
-    found = [Version(**json.loads(content(root, name, RECORD))) for name in listed]
+    listed = git(root, "for-each-ref", "--format=%(refname:strip=2)", "refs/tags/dataset").splitlines()
+    # Somebody's own tag dataset/v1 is none of ours.
+    found = [Version(**json.loads(content(root, name, RECORD))) for name in listed if NAME.fullmatch(name)]
     return sorted(found, key=lambda version: (version.date, version.name), reverse=True)
 
 

@@ -99,6 +99,13 @@ def test_what_is_chosen_fits_and_one_more_would_not(count: int, size: int) -> No
     assert len(set(chosen.tolist())) == len(chosen)
 
 
+def test_a_text_too_long_for_its_kind_does_not_empty_it() -> None:
+    one = pool(100, size=700)
+    one.bytes[:] = np.where(np.arange(100) % 10 == 0, 600_000, 700)
+    chosen, _ = choose(one, 35_000, PARAMS)
+    assert one.bytes[chosen].tolist() == [700] * 50
+
+
 def test_grades_are_balanced_where_there_are_enough_of_each() -> None:
     one = pool(3_000)
     one.grades[:] = np.repeat([0, 1, 2], 1_000)

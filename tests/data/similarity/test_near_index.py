@@ -78,6 +78,18 @@ def test_what_a_killed_addition_left_does_not_count(tmp_path: Path) -> None:
     NearIndex.open(tmp_path / "index", NEARNESS).check()
 
 
+def test_whoever_opened_the_index_before_another_added_to_it_has_to_open_it_again(tmp_path: Path) -> None:
+    texts = _texts(0)
+    NearIndex.create(tmp_path / "index", NEARNESS)
+    first, second = (NearIndex.open(tmp_path / "index", NEARNESS) for _ in range(2))
+    first.add([of_strings(texts)])
+    with pytest.raises(UserError, match="has been added to since it was opened"):
+        second.add([of_strings(texts[:3])])
+    index = NearIndex.open(tmp_path / "index", NEARNESS)
+    index.check()
+    assert index.texts == len(texts)
+
+
 def test_nothing_added_changes_nothing(tmp_path: Path) -> None:
     index = NearIndex.create(tmp_path / "index", NEARNESS)
     assert index.add([]).kept.tolist() == []

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 Shares = dict[str, float]
 Strategy = Literal["static_balanced", "quality_weighted", "adaptive_quality", "curriculum_progression"]
 
+LARGE_SHARE = 0.1
+"""Where a text longer than this share of its kind's bytes does not fit, the next ones are tried."""
 TEMPERATURE = 0.2
 BOUNDS = {"domain_documents": (0.25, 0.55), "domain_questions": (0.25, 0.55), "general_replay": (0.15, 0.35)}
 """Least and most of each kind that adaptive_quality may come to."""
@@ -156,9 +158,21 @@ def _budgets(there: NDArray[np.float64], size: float) -> NDArray[np.float64]:
 
 
 def _fitting(rows: NDArray[np.int64], pool: Pool, size: float) -> NDArray[np.int64]:
-    """The first of `rows` that fit into `size` bytes together."""
-    # Half a byte: `size` is a product of floats.
-    return rows[: int(np.searchsorted(np.cumsum(pool.bytes[rows]), size + 0.5, side="right"))]
+    """The first of `rows` that fit into `size` bytes together; a large one that does not fit is passed over.
+
+    A small one ends it: filling the last bytes with ever smaller texts would prefer small texts.
+    """
+    taken, left = [rows[:0]], size + 0.5  # half a byte: `size` is a product of floats
+    while len(rows):
+        ends = np.cumsum(pool.bytes[rows])
+        fitting = int(np.searchsorted(ends, left, side="right"))
+        taken.append(rows[:fitting])
+        if fitting == len(rows) or pool.bytes[rows[fitting]] <= LARGE_SHARE * size:
+            break
+        left -= float(ends[fitting - 1]) if fitting else 0.0
+        rows = rows[fitting + 1 :]
+        rows = rows[pool.bytes[rows] <= left]
+    return np.concatenate(taken)
 
 
 def _require_texts(shares: Shares, pools: Mapping[str, Pool]) -> None:

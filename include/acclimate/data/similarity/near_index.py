@@ -29,6 +29,7 @@ import numpy as np
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, whole_directory, write_json
+from acclimate.core.locks import locked
 from acclimate.data.similarity.near_duplicates import Components, Search, buckets_of
 from acclimate.data.similarity.sketches import Nearness, Sketches, in_order, mapped, sketcher
 
@@ -108,7 +109,17 @@ class NearIndex:
         return first
 
     def add(self, batches: Iterable[Texts], *, threads: int = 1) -> Added:
-        """Number these texts after those of the index, and say which of them nothing before is near to."""
+        """Number these texts after those of the index, and say which of them nothing before is near to.
+
+        Raises:
+            UserError: if somebody else has added to the index since it was opened.
+        """
+        with locked(self._directory / ".lock"):
+            if read_json(self._directory / HEADER) != self._header:
+                raise _refusal(f"{self._directory} has been added to since it was opened", "open it again, then add")
+            return self._add(batches, threads)
+
+    def _add(self, batches: Iterable[Texts], threads: int) -> Added:
         self._cut_off()
         before = self.texts
         keys = self._append(batches, threads)

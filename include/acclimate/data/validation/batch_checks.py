@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from acclimate.core.errors import UserError
@@ -91,8 +92,10 @@ def _refusal(failed: Sequence[_Measurement]) -> UserError:
     else:
         what = "\n    - ".join([f"the batch fails {len(failed)} rules", *(of.what for of in failed)])
         fix = "\n    - ".join(["for each of them:", *dict.fromkeys(of.fix for of in failed)])
+    # In full: a run of Airflow has its own, far from the checkout's.
+    kept = Path("artifacts/refused_batch").absolute()
     return UserError(
         what,
         why="that much at once means a source that broke or changed, not bad rows; training on it would follow it",
-        fix=f"{fix}\n  (the batch is kept in artifacts/refused_batch/: profile.json, rejected.jsonl, data_docs/)",
+        fix=f"{fix}\n  (the batch is kept in {kept}: profile.json, rejected.jsonl, data_docs/)",
     )

@@ -65,7 +65,7 @@ class Shift:
 
     def remedy(self) -> str:
         """What to do about it."""
-        accept = "accept the new normal with `cp artifacts/refused_batch/profile.json accepted/`"
+        accept = "accept the new normal by copying the kept profile.json into accepted/ of the main checkout"
         if self.measure == "schema_change":
             return f"mend what wrote the column, or {accept}"
         return f"mend the source {self.source}, or {accept}, or raise validate.max_{self.measure} in params.yaml"
