@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from acclimate.core.corpus import part_paths, read_parts, write_parts
 from acclimate.core.params import CleanParams, CommonParams, ValidateParams
+from acclimate.core.progress import progress
 from acclimate.core.records import Reject, document_schema, pair_text
 from acclimate.core.reports import Funnel
 from acclimate.data.cleaning import language, quality
@@ -135,7 +136,8 @@ def _repeated_lines(params: CleanParams, workers: Workers, documents: Path) -> d
     """Source to its headers and footers: the pass over the corpus that comes first."""
     counts = EdgeCounts()
     for table in read_parts(documents):
-        for chunk in workers.map(_count_chunk, table.select(["source", *_PARTS_OF_A_PAIR]).to_pylist()):
+        rows = table.select(["source", *_PARTS_OF_A_PAIR]).to_pylist()
+        for chunk in progress(workers.map(_count_chunk, rows), "counting lines of a part", unit="chunk"):
             counts.merge(chunk)
     return counts.repeated(params.boilerplate_share)
 
@@ -152,7 +154,7 @@ def _cleaned_parts(rules: Rules, workers: Workers, documents: Path, tally: Tally
 
     for table in read_parts(documents):
         kept = []
-        for judged in workers.map(_judge_chunk, table.to_pylist(), rules):
+        for judged in progress(workers.map(_judge_chunk, table.to_pylist(), rules), "cleaning a part", unit="chunk"):
             for one in judged:
                 tally.add(one)
                 if one.reject is None:

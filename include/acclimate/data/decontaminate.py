@@ -27,6 +27,7 @@ from acclimate.core.certificate import certify
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_parquet, write_jsonl
 from acclimate.core.params import DecontaminateParams
+from acclimate.core.progress import progress
 from acclimate.core.records import GENERAL, Reject
 from acclimate.core.reports import Funnel
 from acclimate.data.contamination.clean_check import unclean_texts
@@ -144,7 +145,7 @@ def _shared_words(train: Path, index: ItemIndex) -> tuple[Finds, NDArray[np.int6
     """What the rules on words find, and the texts that share a shorter passage; by row."""
     finds: list[Finds] = []
     flagged: list[NDArray[np.int64]] = []
-    for first, block in blocks(train, ["text", "question"]):
+    for first, block in progress(blocks(train, ["text", "question"]), "looking for items", unit="block"):
         texts, questions = word_streams(block.column("text")), word_streams(block.column("question"))
         rows = np.arange(block.num_rows) + first
         finds += [found.of_rows(rows) for found in (index.finds(texts), index.copies(texts), index.copies(questions))]

@@ -21,6 +21,7 @@ from acclimate.core.corpus import PART_CHARACTERS, PartWriter
 from acclimate.core.errors import UserError
 from acclimate.core.files import write_jsonl
 from acclimate.core.params import AnySource, IngestParams, PythonDocsSource
+from acclimate.core.progress import progress
 from acclimate.core.records import Document, Reject, document_schema
 from acclimate.core.reports import Funnel
 from acclimate.data.sources import manifest, python_docs
@@ -112,7 +113,8 @@ def run(params: IngestParams, *, inputs: Path, accepted: Path, out: Path) -> Ing
     ):
         for source in params.selected():
             tally = _Tally()
-            for record in _first_of_each(_read(source, inputs, params), seen):
+            records = _first_of_each(_read(source, inputs, params), seen)
+            for record in progress(records, f"reading {source.name}", unit="record"):
                 tally.add(record)
                 _write(record, parts, listed, rejects)
             parts.close_part()

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from acclimate.core.progress import progress
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -93,7 +95,8 @@ def find_rephrasings(
         Ordered by text, then item.
     """
     wanted = _Wanted.of(items, embed)
-    found = [candidate for block in _blocks(texts) for candidate in _candidates(block, wanted, embed, similarity)]
+    looked_at = progress(_blocks(texts), "looking for rephrasings", unit="block")
+    found = [candidate for block in looked_at for candidate in _candidates(block, wanted, embed, similarity)]
     found.sort(key=lambda candidate: (candidate.item, -candidate.similarity, candidate.text))
     nearest = [
         candidate

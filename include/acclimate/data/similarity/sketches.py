@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from acclimate.core.progress import progress
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -111,7 +113,8 @@ def spill(batches: Iterable[Texts], nearness: Nearness, directory: Path, *, thre
         band_files = [
             files.enter_context(band_path(directory, band).open("ab")) for band in range(nearness.banding.bands)
         ]
-        for found, of_texts, stream, keys in in_order(sketcher(nearness), batches, threads):
+        sketched = in_order(sketcher(nearness), batches, threads)
+        for found, of_texts, stream, keys in progress(sketched, "reading texts", unit="batch"):
             found.tofile(shingle_file)
             for band_file, key in zip(band_files, keys, strict=True):
                 key.tofile(band_file)
