@@ -68,3 +68,14 @@ def test_code_and_texts_about_html_are_no_pages(text: str) -> None:
 @given(st.text(st.sampled_from("<>/pbr ac&;\n")))
 def test_any_text_can_be_read(text: str) -> None:
     strip_markup(text)
+
+
+@pytest.mark.timeout(10)
+def test_a_backtick_before_very_many_angle_brackets_costs_no_time() -> None:
+    assert is_markup("x <b>a</b> <i>z</i> `" + "<" * 200_000)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(("begin", "end"), [("<b>", "</i>"), ("<nav>", "</select>")])
+def test_very_many_open_elements_and_stray_end_tags_cost_no_time(begin: str, end: str) -> None:
+    assert strip_markup("<p>seen</p>" + begin * 40_000 + end * 40_000 + "</p>") == "seen"

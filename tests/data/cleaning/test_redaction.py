@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acclimate.data.cleaning.pii.scoring import Labelled, parse, read_labelled, score
-from acclimate.data.cleaning.redaction import FINDERS, Redacted, Span, find, redact
+from acclimate.data.cleaning.redaction import FINDERS, Redacted, Span, _add_free, find, redact
 
 KINDS = list(FINDERS)
 # Keys in it are escaped (\u0067hp_…), so that a scanner of repositories does not take them for real ones.
@@ -139,3 +139,26 @@ def test_real_questions_lose_addresses_keys_and_user_ids_and_nothing_else() -> N
 
 def find_kinds(text: str, patterns: dict[str, str]) -> Counter[str]:
     return Counter(span.kind for span in find(text, KINDS, patterns))
+
+
+@pytest.mark.timeout(10)
+def test_a_text_of_very_many_addresses_costs_no_time() -> None:
+    text = "\n".join(f"host 81.2.{number // 250}.{number % 250 + 1} ok" for number in range(40_000))
+    assert redact(text, ["ip", "email"]).counts == {"ip": 40_000}
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 8)).map(lambda span: (span[0], sum(span))))
+
+
+@given(st.lists(SPANS, max_size=4))
+def test_of_overlapping_spans_the_first_found_stays(kinds: list[list[tuple[int, int]]]) -> None:
+    found: list[Span] = []
+    taken: set[int] = set()
+    expected = []
+    for kind, spans in enumerate(kinds):
+        _add_free(found, str(kind), spans)
+        for start, end in spans:
+            if start < end and not taken & set(range(start, end)):
+                taken |= set(range(start, end))
+                expected.append(Span(start, end, str(kind)))
+    assert found == sorted(expected, key=lambda span: span.start)

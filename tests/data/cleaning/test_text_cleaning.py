@@ -1,3 +1,4 @@
+import re
 import unicodedata
 
 import pytest
@@ -65,3 +66,15 @@ def test_a_cleaned_text_is_normalised_and_has_no_ragged_edges(text: str) -> None
 @given(st.text(st.characters(exclude_characters="&")))
 def test_cleaning_twice_changes_nothing_more(text: str) -> None:
     assert clean_text(clean_text(text)) == clean_text(text)
+
+
+@pytest.mark.timeout(10)
+def test_a_long_run_of_spaces_inside_a_line_stays_and_costs_no_time() -> None:
+    text = "Table" + " " * 100_000 + "end"
+    assert clean_text(text) == text
+
+
+@given(st.text(st.sampled_from(" \t\u00a0\nab")))
+def test_only_the_space_at_the_end_of_a_line_goes(text: str) -> None:
+    kept = "\n".join(line.rstrip() for line in text.split("\n"))
+    assert clean_text(text) == re.sub(r"\n{4,}", "\n\n\n", kept).strip("\n")

@@ -202,3 +202,16 @@ def test_a_member_with_a_wrong_checksum_costs_only_itself(read: Read) -> None:
     documents, [rejected] = read({"all.zip": made.getvalue().replace(b"Plain", b"Plane", 1)})
     assert (rejected.origin, rejected.reason) == ("inputs/all.zip!a.txt", "damaged file")
     assert [document.text for document in documents] == ["Other words."]
+
+
+def test_a_member_whose_name_is_not_utf8_is_one_reject_that_can_be_written(read: Read) -> None:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", encoding="latin-1", format=tarfile.GNU_FORMAT) as archive:
+        for name in ("r\u00e9sum\u00e9.txt", "valve.txt"):
+            entry = tarfile.TarInfo(name)
+            entry.size = 5
+            archive.addfile(entry, io.BytesIO(b"Words"))
+    documents, [rejected] = read({"all.tar": made.getvalue()})
+    assert (rejected.origin, rejected.reason) == (r"inputs/all.tar!r\udce9sum\udce9.txt", "name is not UTF-8")
+    assert rejected.origin.encode()
+    assert [document.text for document in documents] == ["Words"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,4 +76,16 @@ def test_a_rejected_link_is_in_the_rejects(tmp_path: Path, read: Read) -> None:
     (tmp_path / "inputs" / "z.txt").symlink_to(tmp_path / "secret.txt")
     documents, [rejected] = read({"a.txt": b"Plain words."})
     assert (rejected.origin, rejected.reason) == ("inputs/z.txt", "symbolic link out of inputs/")
+    assert [document.text for document in documents] == ["Plain words."]
+
+
+def test_a_file_whose_name_is_not_utf8_is_one_reject_that_can_be_written(tmp_path: Path, read: Read) -> None:
+    (tmp_path / "inputs").mkdir()
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path / "inputs") + b"/r\xe9s.txt")).write_text("Words.")
+    except OSError:
+        pytest.skip("this file system holds names in UTF-8 only")
+    documents, [rejected] = read({"a.txt": b"Plain words."})
+    assert (rejected.origin, rejected.reason) == (r"inputs/r\udce9s.txt", "name is not UTF-8")
+    assert rejected.origin.encode()
     assert [document.text for document in documents] == ["Plain words."]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acclimate.core.params import IngestLimits, Reading
 from acclimate.core.records import Document, Reject
 from acclimate.data.sources.content import UnreadableError
+from acclimate.data.sources.file_source import read_files
 from acclimate.data.sources.json_records import parse
 
 Read = Callable[..., tuple[list[Document], list[Reject]]]
@@ -94,6 +97,19 @@ def test_another_encoding_is_read_if_the_source_says_so(read: Read) -> None:
     assert [document.text for document in documents] == ["Grüße"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf_8_sig"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.txt", "a.csv", "a.xml"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_byte_order_mark_that_the_source_says_may_be_missing(
+    read: Read, name: str, encoding: str, mark: bytes
+) -> None:
+    contents = {"a.txt": "Grüße", "a.csv": "text\nGrüße\n", "a.xml": "<r><text>Grüße</text></r>"}
+    content = contents.get(name, '{"text": "Grüße"}')
+    documents, rejects = read({name: mark + content.encode()}, encoding=encoding)
+    assert [document.text for document in documents] == ["Grüße"]
+    assert rejects == []
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.txt"])
 def test_a_byte_order_mark_tells_the_encoding(read: Read, name: str, encoding: str) -> None:
@@ -106,6 +122,22 @@ def test_a_byte_order_mark_tells_the_encoding(read: Read, name: str, encoding: s
 def test_a_file_that_must_be_read_whole_may_not_be_any_size(read: Read) -> None:
     _, [rejected] = read({"a.json": b"[" + b" " * 1_000_000 + b"]"})
     assert (rejected.reason, "max_whole_mb" in rejected.detail) == ("file too large", True)
+
+
+@pytest.mark.timeout(10)
+def test_one_duplicate_among_very_many_keys_is_found_at_once() -> None:
+    keys = ",".join(f'"k{number}":1' for number in range(50_000))
+    with pytest.raises(UnreadableError, match="'k49999' stands more than once"):
+        parse(f'{{{keys},"k49999":2}}')
+
+
+def test_half_a_character_in_a_key_can_be_written_in_the_origin(tmp_path: Path) -> None:
+    (tmp_path / "inputs").mkdir()
+    (tmp_path / "inputs" / "a.json").write_bytes(b'{"\\ud800": {"text": "One."}}')
+    source = Reading(name="own", domain="documents", licence="CC0-1.0")
+    limits = IngestLimits(max_file_mb=1, max_whole_mb=1, max_record_mb=1, max_expansion=9, max_members=9)
+    _, record = read_files(source, "*", tmp_path / "inputs", limits)
+    assert record.origin == r"inputs/a.json:\ud800"
 
 
 def test_a_line_without_end_is_not_held_in_memory(read: Read) -> None:

@@ -102,3 +102,16 @@ def test_a_record_that_is_too_large_is_rejected_whatever_its_format(read: Read) 
         "record too large",
         "0.018 MB, at most 0.01 (ingest.limits.max_record_mb)",
     )
+
+
+def test_a_number_beyond_a_float_is_no_score(read: Read) -> None:
+    rejected = _read_one(read, {"body": "One.", "score": 10**400}, fields={"text": "body", "quality_score": "score"})
+    assert isinstance(rejected, Reject)
+    assert rejected.detail.startswith("quality_score: ")
+
+
+@pytest.mark.parametrize("name", ["group", "id"])
+def test_a_blank_group_or_id_is_rejected_because_no_evaluation_example_could_carry_it(read: Read, name: str) -> None:
+    rejected = _read_one(read, {"question": "Why?", "answer": "Wear.", name: " "})
+    assert isinstance(rejected, Reject)
+    assert (rejected.reason, rejected.detail) == (f"empty {name}", f"{name} has nothing but white space")

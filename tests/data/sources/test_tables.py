@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -16,7 +17,7 @@ from acclimate.core.records import Document, Reject
 Read = Callable[..., tuple[list[Document], list[Reject]]]
 
 
-def _parquet(**columns: list[Any]) -> bytes:
+def _parquet(**columns: Any) -> bytes:
     made = io.BytesIO()
     pq.write_table(pa.table(columns), made)
     return made.getvalue()
@@ -62,13 +63,41 @@ def test_two_columns_of_one_name_are_refused(read: Read) -> None:
     assert (rejected.reason, rejected.detail) == ("duplicate column", "'text' in the first row")
 
 
-@pytest.mark.parametrize(
-    "rest", [b'"never closed\n' + b"x\n" * 10, b'"closed" too early\n', b'"' + b"x" * 20_000 + b'"']
-)
+@pytest.mark.parametrize("rest", [b'"never closed\n' + b"x\n" * 10, b'"closed" too early\n'])
 def test_a_file_is_read_up_to_where_its_quoting_breaks(read: Read, rest: bytes) -> None:
     documents, [rejected] = read({"a.csv": b"text\nGood.\n" + rest})
     assert rejected.reason == "broken csv"
     assert [document.text for document in documents] == ["Good."]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [b'"' + b"x" * 20_000 + b'"', b"x" * 20_000, b'"' + b"x\n" * 10_000, b'"' + b"x" * 6_000 + b"\n" + b"x" * 6_000],
+)
+def test_a_file_is_read_up_to_a_row_that_is_too_large(read: Read, rest: bytes) -> None:
+    documents, [rejected] = read({"a.csv": b"text\nGood.\n" + b"x" * 6_000 + b"\n" + rest})
+    assert rejected.reason == "record too large"
+    assert rejected.detail.endswith(": a row over 0.01 MB (ingest.limits.max_record_mb)")
+    assert [len(document.text) for document in documents] == [5, 6_000]
+
+
+def test_a_line_without_end_is_not_held_in_memory(read: Read) -> None:
+    content = b"text\n" + b"a," * 5_000_000
+    tracemalloc.start()
+    try:
+        _, [rejected] = read({"a.csv": content})
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert rejected.reason == "record too large"
+    assert peak < 5_000_000
+
+
+@pytest.mark.timeout(10)
+def test_very_many_columns_are_told_apart_at_once(read: Read) -> None:
+    names = ",".join(f"c{number}" for number in range(40_000)).encode()
+    _, [rejected] = read({"a.csv": names + b",c39999\n"}, max_record_mb=1)
+    assert (rejected.reason, rejected.detail) == ("duplicate column", "'c39999' in the first row")
 
 
 def test_parquet_rows_are_mapped_by_column_and_struct_field(read: Read) -> None:
@@ -102,3 +131,25 @@ def test_parquet_may_not_unpack_to_more_than_a_file_may(read: Read) -> None:
     assert rejects[-1].reason == "file too large"
     _, rejects = read({"a.parquet": content})
     assert rejects[-1].reason == "decompression bomb"
+
+
+FAR = pa.array([0, 10**18], pa.timestamp("us"))
+"""The second is in the year 33658."""
+
+
+def test_a_time_beyond_pythons_years_costs_nothing_where_it_is_not_read(read: Read) -> None:
+    documents, rejects = read({"a.parquet": _parquet(text=["One.", "Two."], at=FAR)}, fields={"text": "text"})
+    assert [document.text for document in documents] == ["One.", "Two."]
+    assert rejects == []
+
+
+def test_a_time_beyond_pythons_years_costs_its_row_where_it_is_read(read: Read) -> None:
+    [document], [rejected] = read({"a.parquet": _parquet(text=["One.", "Two."], created_date=FAR)})
+    assert document.created_date == date(1970, 1, 1)
+    assert (rejected.origin, rejected.detail.partition(":")[0]) == ("inputs/a.parquet:row 2", "created_date")
+
+
+def test_a_duration_that_python_cannot_hold_is_a_damaged_file(read: Read) -> None:
+    longest = pa.array([2**62], pa.duration("s"))
+    _, [rejected] = read({"a.parquet": _parquet(text=["One."], took=longest)})
+    assert rejected.reason == "damaged file"

@@ -122,3 +122,10 @@ def test_an_encrypted_pdf_is_rejected(read: Read) -> None:
     writer.write(made)
     _, [rejected] = read({"a.pdf": made.getvalue()})
     assert rejected.reason == "encrypted"
+
+
+def test_a_page_in_an_encoding_that_decodes_nothing_is_rejected(read: Read) -> None:
+    content = PAGE.replace("<head>", '<head><meta charset="undefined">').encode()
+    documents, [rejected] = read({"a.html": content, "b.txt": b"Plain words."})
+    assert (rejected.origin, rejected.reason) == ("inputs/a.html", "not UNDEFINED")
+    assert len(documents) == 1

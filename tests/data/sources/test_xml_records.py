@@ -128,3 +128,15 @@ def test_what_stands_between_records_may_not_fill_memory(read: Read) -> None:
 def test_a_path_that_is_no_xpath_is_a_fault_of_the_user(read: Read) -> None:
     with pytest.raises(UserError, match="no XPath"):
         read({"a.xml": b"<r/>"}, fields={"text": "a[["})
+
+
+@pytest.mark.parametrize("path", ["dc:t", "none()", "t[none()]"])
+def test_a_path_that_cannot_be_evaluated_is_a_fault_of_the_user(read: Read, path: str) -> None:
+    with pytest.raises(UserError, match="no XPath"):
+        read({"a.xml": b'<r xmlns:dc="u"><dc:t>One.</dc:t></r>'}, fields={"text": path})
+
+
+@pytest.mark.parametrize("encoding", ["mac_roman", "cp437"])
+def test_an_encoding_that_xml_cannot_be_read_in_is_a_fault_of_the_user(read: Read, encoding: str) -> None:
+    with pytest.raises(UserError, match="cannot be read in its encoding"):
+        read({"a.xml": b"<r><text>One.</text></r>"}, encoding=encoding)

@@ -10,6 +10,7 @@ and so do `List<int>`, `a < b` and `<stdin>`.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html.parser import HTMLParser
 
 _BLOCK_NAMES = (
@@ -26,7 +27,7 @@ _KNOWN = _BLOCKS | _INLINE | _UNSEEN
 _VOID = frozenset({"br", "hr", "img", "wbr"})
 _TAG = re.compile(r"<(?P<close>/?)(?P<name>[A-Za-z][A-Za-z0-9]*)(?P<attributes>(?:\s[^<>]*)?)/?>")
 # Tags of a text about HTML: in backticks, in quotes, at a prompt, in an indented block of code.
-_SHOWN = re.compile(r"`[^`\n]*<[^`\n]*`|['\"]\s*</?[a-zA-Z]|>>> |```|^(?: {4}|\t)[^\n]*</?[a-zA-Z]", re.MULTILINE)
+_SHOWN = re.compile(r"`[^`\n<]*<[^`\n]*`|['\"]\s*</?[a-zA-Z]|>>> |```|^(?: {4}|\t)[^\n]*</?[a-zA-Z]", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n{3,}")
 _MIN_PAIRS = 2
 """Of inline tags alone: one <b>…</b> may be meant."""
@@ -67,19 +68,42 @@ def _is_whole(opens: str, closes: str, blocks: list[re.Match[str]]) -> bool:
 
 def _pairs(tags: list[re.Match[str]]) -> int:
     """Elements that are opened and closed in order; a line break counts as one."""
-    open_tags: list[str] = []
+    open_tags = _Open()
     pairs = 0
     for tag in tags:
         name = tag["name"].lower()
         if name in _VOID:
             pairs += 1
         elif not tag["close"]:
-            open_tags.append(name)
-        elif name in open_tags:
-            while open_tags.pop() != name:
-                pass
+            open_tags.begin(name)
+        elif open_tags.end(name):
             pairs += 1
     return pairs
+
+
+class _Open:
+    """Elements that have begun and not ended, counted, so that a stray end tag is not looked for among them all."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._counts: Counter[str] = Counter()
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    def begin(self, name: str) -> None:
+        """One element more, inside the others."""
+        self._names.append(name)
+        self._counts[name] += 1
+
+    def end(self, name: str) -> bool:
+        """End the innermost element of this name, and those inside it; False if there is none."""
+        found = self._counts[name] > 0
+        ended = ""
+        while found and ended != name:
+            ended = self._names.pop()
+            self._counts[ended] -= 1
+        return found
 
 
 class _Page(HTMLParser):
@@ -88,13 +112,13 @@ class _Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self._pieces: list[str] = []
-        self._unseen: list[str] = []
+        self._unseen = _Open()
         self._preformatted = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Begin an element; one that HTML does not know is text: `List<int>`."""
         if tag in _UNSEEN:
-            self._unseen.append(tag)
+            self._unseen.begin(tag)
         elif tag not in _KNOWN:
             self.handle_data(self.get_starttag_text() or "")
         elif tag == "pre":
@@ -107,10 +131,9 @@ class _Page(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         """End an element."""
-        if tag in self._unseen:
-            while self._unseen.pop() != tag:
-                pass
-        elif tag not in _KNOWN:
+        if self._unseen.end(tag):
+            return
+        if tag not in _KNOWN:
             self.handle_data(f"</{tag}>")
         elif tag == "pre":
             self._preformatted = max(0, self._preformatted - 1)

@@ -10,8 +10,9 @@ Precision and recall per kind, on tests/data/cleaning/pii.jsonl: bench/redaction
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from acclimate.data.cleaning.pii import card, email_address, iban, ip_address, key, national_id, phone
@@ -68,16 +69,16 @@ def find(text: str, kinds: Sequence[str], patterns: Mapping[str, str]) -> list[S
     for kind, pattern in patterns.items():
         # A group, if there is one, is what is replaced; what stands around it is how it is recognised.
         spans = (match.span(match.re.groups and 1) for match in re.finditer(pattern, text, re.MULTILINE))
-        found += _free(found, kind, spans)
+        _add_free(found, kind, spans)
     lines = list(_lines_with_numbers(text))
     for kind, finder in FINDERS.items():
         if kind not in kinds:
             continue
         if kind not in _NUMBERS:
-            found += _free(found, kind, finder(text))
+            _add_free(found, kind, finder(text))
         for start, line in lines if kind in _NUMBERS else ():
-            found += _free(found, kind, ((start + first, start + last) for first, last in finder(line)))
-    return sorted(found, key=lambda span: span.start)
+            _add_free(found, kind, ((start + first, start + last) for first, last in finder(line)))
+    return found
 
 
 def _lines_with_numbers(text: str) -> Iterator[tuple[int, str]]:
@@ -91,10 +92,12 @@ def _lines_with_numbers(text: str) -> Iterator[tuple[int, str]]:
             yield start, text[start:end]
 
 
-def _free(found: list[Span], kind: str, spans: Iterator[tuple[int, int]]) -> list[Span]:
-    """Those of `spans` that overlap neither `found` nor each other."""
-    free: list[Span] = []
+def _add_free(found: list[Span], kind: str, spans: Iterable[tuple[int, int]]) -> None:
+    """Put those of `spans` that overlap neither `found` nor each other into `found`, which is in text order."""
     for start, end in spans:
-        if start < end and all(end <= other.start or start >= other.end for other in [*found, *free]):
-            free.append(Span(start, end, kind))
-    return free
+        place = bisect_left(found, start, key=lambda span: span.start)
+        # Of spans in order that do not overlap, only the two neighbours can reach in.
+        after_last = place == 0 or found[place - 1].end <= start
+        before_next = place == len(found) or end <= found[place].start
+        if start < end and after_last and before_next:
+            found.insert(place, Span(start, end, kind))

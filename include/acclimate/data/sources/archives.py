@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from acclimate.core.params import IngestLimits
-from acclimate.data.sources.content import DAMAGE, Budget, Content, Fault, Metered, UnreadableError, damaged
+from acclimate.data.sources.content import DAMAGE, Budget, Content, Fault, Metered, UnreadableError, damaged, is_utf8
 
 PACKED = (".gz", ".zst")
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:")
@@ -132,6 +132,8 @@ def _wanted(name: str, members: str | None) -> bool:
 
 def _unsafe(name: str) -> str:
     """Why a member of this name is not read; '' if it may be."""
+    if not is_utf8(name):
+        return "name is not UTF-8"
     parts = PurePosixPath(name).parts
     if _ABSOLUTE.match(name) or "\\" in name or ".." in parts:
         return "unsafe name in an archive"
@@ -146,6 +148,7 @@ def _irregular(entry: zipfile.ZipInfo) -> str:
 
 
 _DETAILS = {
+    "name is not UTF-8": "pack the file under a name that is",
     "unsafe name in an archive": "absolute, or leads out of the archive",
     "archive inside an archive": "unpack it and put its files into inputs/",
     "no regular file": "a link, a device or a sparse file",

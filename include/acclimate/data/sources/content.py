@@ -165,6 +165,8 @@ class Content:
             return read.decode(encoding)
         except UnicodeDecodeError as fault:
             raise not_encoded(fault) from None
+        except UnicodeError as fault:  # of a codec that names no byte, such as punycode or undefined
+            raise UnreadableError(f"not {encoding.upper()}", str(fault)) from None
 
     def byte_lines(self, encoding: str) -> tuple[BinaryIO, str]:
         r"""The stream from behind a byte order mark, and its encoding, in which b"\n" ends a line."""
@@ -172,7 +174,7 @@ class Content:
         encoding = _marked(start) or encoding
         if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
             return io.BytesIO(self.text(encoding).encode()), "utf-8"
-        if encoding == "utf-8-sig":
+        if start.startswith(codecs.BOM_UTF8):
             self.stream.read(len(codecs.BOM_UTF8))
             return self.stream, "utf-8"
         return self.stream, encoding
@@ -182,6 +184,15 @@ def not_encoded(fault: UnicodeDecodeError) -> UnreadableError:
     """The reason of text in another encoding, with the position of its first wrong byte."""
     name = fault.encoding.upper()
     return UnreadableError(f"not {name}", f"byte {fault.start}: {fault.reason}")
+
+
+def is_utf8(name: str) -> bool:
+    """Whether a file's name can be written; Python holds the wrong bytes of one that cannot as lone surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _marked(start: bytes) -> str | None:

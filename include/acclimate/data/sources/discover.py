@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from acclimate.core.errors import UserError
 from acclimate.core.params import FilesSource, Reading
-from acclimate.data.sources.content import Fault
+from acclimate.data.sources.content import Fault, is_utf8
 
 _NOT_FOR_TRAINING = ("README.md", "evaluation")
 _FETCHED = "fetched"
@@ -22,7 +22,9 @@ _FETCHED = "fetched"
 
 
 def matching_files(source: Reading, pattern: str, inputs: Path) -> list[Path | Fault]:
-    """The files that `pattern` names below `inputs`, sorted; a link that leads out of it is a Fault.
+    """The files that `pattern` names below `inputs`, sorted.
+
+    A link that leads out of it is a Fault, and so is a file whose name, or whose folder's, is not UTF-8.
 
     Raises:
         UserError: if there is none, `pattern` is no pattern, or it leads out of inputs/.
@@ -42,11 +44,7 @@ def matching_files(source: Reading, pattern: str, inputs: Path) -> list[Path | F
             fix="change its `path` in params.yaml, e.g. to inputs/*.jsonl or inputs/**/*.jsonl",
         ) from None
     links = [_outside(path, inputs) for path in _linked_folders(source, pattern, inputs)]
-    found = [
-        path if _stays_inside(path, inputs) else _outside(path, inputs)
-        for path in paths
-        if path.is_file() or path.is_symlink()
-    ]
+    found = [_checked(path, inputs) for path in paths if path.is_file() or path.is_symlink()]
     if not any(isinstance(path, Path) for path in found):
         raise _nothing_found(source, pattern, inputs, [*found, *links])
     return [*found, *links]
@@ -55,6 +53,13 @@ def matching_files(source: Reading, pattern: str, inputs: Path) -> list[Path | F
 def _is_read(relative: Path, source: Reading) -> bool:
     others = (*_NOT_FOR_TRAINING, _FETCHED) if isinstance(source, FilesSource) else _NOT_FOR_TRAINING
     return relative.parts[0] not in others and not any(part.startswith(".") for part in relative.parts)
+
+
+def _checked(path: Path, inputs: Path) -> Path | Fault:
+    if not _stays_inside(path, inputs):
+        return _outside(path, inputs)
+    name = path.relative_to(inputs).as_posix()
+    return path if is_utf8(name) else Fault(name, "name is not UTF-8", "no record could say where it comes from")
 
 
 def _stays_inside(path: Path, inputs: Path) -> bool:

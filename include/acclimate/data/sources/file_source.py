@@ -19,7 +19,7 @@ from acclimate.data.sources.archives import contents
 from acclimate.data.sources.content import Content, Fault, UnreadableError
 from acclimate.data.sources.discover import matching_files
 from acclimate.data.sources.formats import TYPED, WHOLE_TEXTS, format_of, read_records
-from acclimate.data.sources.mapping import reject, to_document
+from acclimate.data.sources.mapping import located, reject, to_document
 
 
 class Opened(NamedTuple):
@@ -83,7 +83,7 @@ def _documents(source: Reading, content: Content) -> Iterator[Opened | Located |
             if isinstance(made, Fault):
                 yield reject(made, content.origin, source.name)
             else:
-                yield Located(f"{content.origin}{raw.where}", made)
+                yield Located(located(content.origin, raw.where), made)
     except UnreadableError as fault:
         if fault.whole_file:
             raise

@@ -47,13 +47,13 @@ class Line(BaseModel):
     question: Text | None = None
     answer: Text | None = None
     context: str | None = None
-    id: Annotated[str, Field(min_length=1)] | None = None
+    id: Text | None = None
     type: DocumentType | None = None
     created_date: Annotated[date | None, BeforeValidator(_day)] = None
     quality_score: Annotated[float, Field(ge=0, le=1)] | None = None
     language: Annotated[str, Field(min_length=2)] = "en"
     licence: str | None = None
-    group: Annotated[str, Field(min_length=1)] | None = None
+    group: Text | None = None
     difficulty: str | None = None
 
     @model_validator(mode="after")
@@ -155,7 +155,7 @@ def _converted(name: str, value: Any) -> Any:
 def _score(value: Any) -> Any:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return value
 
 
@@ -200,9 +200,14 @@ def excerpt(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)[:120]
 
 
+def located(origin: str, where: str) -> str:
+    """Where a record stands; half a character, which a name or a JSON key can hold, is written as its escape."""
+    return f"{origin}{where}".encode("utf-8", errors="backslashreplace").decode()
+
+
 def reject(fault: Fault, origin: str, source: str) -> Reject:
     """A Fault as a record of rejected.jsonl."""
-    where = f"{origin}{fault.where}"
+    where = located(origin, fault.where)
     # JSON can spell half a character, which no UTF-8 file can hold.
     detail, start = (text.encode("utf-8", errors="replace").decode() for text in (fault.detail, fault.excerpt))
     return Reject(document_id(source, f"{where} {start}"), source, where, fault.reason, detail, start)

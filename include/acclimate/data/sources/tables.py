@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -18,7 +19,8 @@ def read_csv(content: Content, source: Reading) -> Iterator[Raw | Fault]:
     """Each row under the names of the first; a row of another length, or with a wrong byte, is a Fault.
 
     Raises:
-        UnreadableError: if two columns have one name, or from a quote on that is never closed.
+        UnreadableError: if two columns have one name; from a quote on that is never closed, or from a row on that
+            is larger than a record may be.
     """
     yield from _read_rows(content, source, source.delimiter or ",")
 
@@ -29,14 +31,18 @@ def read_tsv(content: Content, source: Reading) -> Iterator[Raw | Fault]:
 
 
 def _read_rows(content: Content, source: Reading, delimiter: str) -> Iterator[Raw | Fault]:
-    csv.field_size_limit(int(content.limits.max_record_mb * MB))
     stream, encoding = content.byte_lines(source.encoding)
-    rows = csv.reader(_decoded(stream, encoding), delimiter=delimiter, strict=True)
+    lines = _Lines(stream, encoding, content.limits.max_record_mb)
+    # No field is longer than its row, which `lines` holds to the limit.
+    csv.field_size_limit(int(content.limits.max_record_mb * MB))
+    rows = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
         header = next(rows, [])
         _require_distinct(header)
         start = rows.line_num + 1
+        lines.begin_row()
         for row in rows:
+            lines.begin_row()
             where = f":{start}"
             start = rows.line_num + 1
             if row:
@@ -45,13 +51,40 @@ def _read_rows(content: Content, source: Reading, delimiter: str) -> Iterator[Ra
         raise UnreadableError("broken csv", f"line {rows.line_num}: {fault}") from None
 
 
-def _decoded(stream: BinaryIO, encoding: str) -> Iterator[str]:
-    """Lines with their ends; a wrong byte becomes a lone surrogate, so that it costs its row and not the file."""
-    return io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
+class _Lines:
+    """Lines with their ends, of which no row takes more characters than a record may have bytes.
+
+    A wrong byte becomes a lone surrogate, so that it costs its row and not the file.
+    """
+
+    def __init__(self, stream: BinaryIO, encoding: str, max_record_mb: float) -> None:
+        self._text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
+        self._max_record_mb = max_record_mb
+        self._most = int(max_record_mb * MB)
+        self._left = self._most
+        self._number = 0
+
+    def begin_row(self) -> None:
+        """What comes next belongs to another row."""
+        self._left = self._most
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        self._number += 1
+        line = self._text.readline(self._left + 1)
+        if not line:
+            raise StopIteration
+        self._left -= len(line)
+        if self._left < 0:
+            detail = f"line {self._number}: a row over {self._max_record_mb:g} MB (ingest.limits.max_record_mb)"
+            raise UnreadableError("record too large", detail)
+        return line
 
 
 def _require_distinct(header: list[str]) -> None:
-    twice = sorted({name for name in header if header.count(name) > 1})
+    twice = sorted(name for name, count in Counter(header).items() if count > 1)
     if twice:
         raise UnreadableError("duplicate column", f"{', '.join(map(repr, twice))} in the first row")
 
@@ -91,8 +124,25 @@ def read_parquet_rows(content: Content, source: Reading) -> Iterator[Raw | Fault
         with pq.ParquetFile(file) as parquet:
             for batch in parquet.iter_batches(batch_size=_BATCH_ROWS):
                 budget.spend(batch.nbytes)
-                for value in batch.to_pylist():
+                for value in _values(batch):
                     number += 1
                     yield Raw(f":row {number}", value)
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as fault:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as fault:
         raise damaged(fault) from None
+
+
+def _values(batch: Any) -> list[dict[str, Any]]:
+    """The rows of a record batch; if one holds a time beyond Python's years 1 to 9999, all its times are text."""
+    import pyarrow as pa
+
+    try:
+        return list(batch.to_pylist())
+    except (ValueError, OverflowError):
+        columns = [column.cast(pa.string()) if _is_time(column.type) else column for column in batch.columns]
+        return list(pa.RecordBatch.from_arrays(columns, names=batch.schema.names).to_pylist())
+
+
+def _is_time(type_: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_timestamp(type_) or pa.types.is_date(type_))

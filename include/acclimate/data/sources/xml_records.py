@@ -27,7 +27,7 @@ def read_xml(content: Content, source: Reading) -> Iterator[Raw | Fault]:
 
     Raises:
         UnreadableError: if the file is not well-formed XML, declares entities, or has no such element.
-        UserError: if a field's path is no XPath.
+        UserError: if a field's path is no XPath, or XML cannot be read in the source's encoding.
     """
     from lxml import etree
 
@@ -47,19 +47,7 @@ def read_xml(content: Content, source: Reading) -> Iterator[Raw | Fault]:
 
 
 def _record_elements(content: Content, source: Reading) -> Iterator[Any]:
-    from lxml import etree
-
-    parser = etree.XMLPullParser(
-        events=("start", "end"),
-        # A document names its own encoding, UTF-8 if it does not.
-        encoding=None if source.encoding == "utf-8" else source.encoding,
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
+    parser = _parser(source)
     walk = _Walk(source.records)
     most = content.limits.max_whole_mb * MB
     since_record = 0
@@ -74,6 +62,29 @@ def _record_elements(content: Content, source: Reading) -> Iterator[Any]:
                 since_record = 0
                 yield element
     parser.close()
+
+
+def _parser(source: Reading) -> Any:
+    from lxml import etree
+
+    try:
+        return etree.XMLPullParser(
+            events=("start", "end"),
+            # A document names its own encoding, UTF-8 if it does not.
+            encoding=None if source.encoding == "utf-8" else source.encoding,
+            resolve_entities=False,
+            load_dtd=False,
+            no_network=True,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+    except LookupError:
+        raise UserError(
+            f"the source {source.name!r} reads XML, which cannot be read in its encoding {source.encoding!r}",
+            why="libxml2 knows fewer encodings than Python",
+            fix="leave `encoding` out in params.yaml: XML files say theirs; convert those that do not to UTF-8",
+        ) from None
 
 
 class _Walk:
@@ -138,18 +149,25 @@ def _mapped(source: Reading) -> Fields:
     paths = [path for several in source.fields.paths().values() for path in several if not path.startswith("$")]
     try:
         compiled = {path: etree.XPath(path) for path in paths}
-    except etree.XPathSyntaxError as fault:
-        raise UserError(
-            f"the source {source.name!r} has a field path that is no XPath: {fault} in one of {paths}",
-            why="its XML records cannot be read",
-            fix="mend the path in params.yaml, e.g. Question, Question/@qid, ../../Focus or /Document/@id",
-        ) from None
+    except etree.XPathError as fault:
+        raise _no_xpath(source, paths, fault) from None
 
     def fields(element: Any) -> dict[str, str]:
-        found = {path: xpath(element) for path, xpath in compiled.items()}
+        try:
+            found = {path: xpath(element) for path, xpath in compiled.items()}
+        except etree.XPathError as fault:  # a prefix or a function that there is not shows only here
+            raise _no_xpath(source, paths, fault) from None
         return {path: _joined(value) for path, value in found.items() if value != []}
 
     return fields
+
+
+def _no_xpath(source: Reading, paths: list[str], fault: Exception) -> UserError:
+    return UserError(
+        f"the source {source.name!r} has a field path that is no XPath: {fault} in one of {paths}",
+        why="its XML records cannot be read",
+        fix="mend the path in params.yaml, e.g. Question, Question/@qid, ../../Focus or /Document/@id (no prefixes)",
+    )
 
 
 def _children(element: Any) -> dict[str, str]:
