@@ -26,6 +26,7 @@ PAIRS = {
     "fields": {"question": "prompt", "answer": "reply"},
 }
 NEWS = {"kind": "feed", "domain": "pottery", "licence": "CC0-1.0", "allow_private": True}
+PAPERS = {"kind": "s3", "domain": "pottery", "licence": "CC0-1.0", "bucket": "papers"}
 GENERAL = {"kind": "files", "name": "own", "domain": "general", "licence": "CC0-1.0", "path": "inputs/*.jsonl"}
 
 
@@ -89,6 +90,32 @@ def test_a_source_that_fails_does_not_keep_the_others_from_coming(
         ("lost", None),
         ("pairs", 1),
         ("nowhere", None),
+    ]
+
+
+def test_faults_of_the_libraries_below_do_not_keep_the_others_from_coming(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, website: Any
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    website.pages["/chinese"] = (200, {}, b"<?xml version='1.0' encoding='gb2312'?><rss/>")
+    website.pages["/astray"] = (302, {"Location": "http://["}, b"")
+    (root / "mixed").mkdir()
+    for number, value in enumerate((1, {"year": 1})):
+        (root / f"mixed/train-{number}.jsonl").write_text(json.dumps({"prompt": "x", "meta": value}) + "\n")
+    broken: list[dict[str, Any]] = [
+        {**NEWS, "name": "chinese", "url": f"{website.url}/chinese"},
+        {**NEWS, "name": "astray", "url": f"{website.url}/astray"},
+        {**PAIRS, "name": "mixed", "dataset": "./mixed"},
+        {**PAPERS, "name": "minio", "endpoint_url": "http://my_minio:9000"},
+    ]
+    _configure(root, *broken, PAIRS)
+    assert main(["fetch"]) == 2
+    assert [line.split(",")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "chinese: failed",
+        "astray: failed",
+        "mixed: failed",
+        "minio: failed",
+        "pairs: 1 shards new",
     ]
 
 

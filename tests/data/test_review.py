@@ -94,6 +94,21 @@ def test_bad_lines_are_named_and_the_good_ones_are_in(checkout: Path, capsys: py
     assert len(read_annotations(REVIEWS)) == 1
 
 
+def test_an_answer_that_nobody_has_proposed_cannot_be_accepted(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = checkout / "artifacts/evaluation_set"
+    unanswered = example_id("What is 0?", "")
+    for name in ("examples.jsonl", "pending.jsonl"):
+        text = (folder / name).read_text().replace(IDS[0], unanswered)
+        (folder / name).write_text(text)
+    good = {"example": IDS[1], "annotator": "ada", "verdict": "accept", "confidence": 0.9}
+    write_jsonl(Path("ada.jsonl"), [good, good | {"example": unanswered}])
+    assert main(["review", "import", "ada.jsonl"]) == 2
+    assert "ada.jsonl:2: verdict: there is no proposed answer to accept" in capsys.readouterr().err
+    assert [label.example for label in read_annotations(REVIEWS)] == [IDS[1]]
+
+
 def test_a_file_that_is_not_there_is_said_to_be(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["review", "import", "nobody.jsonl"]) == 2
     assert "nobody.jsonl cannot be read" in capsys.readouterr().err

@@ -84,7 +84,7 @@ def _import(root: Path, file: Path) -> None:
         UserError: if lines are no judgements, after the others were added.
     """
     queue = newest_queue(root)
-    found = parse_lines(_text(file).split("\n"), file.name, queue.known)
+    found = parse_lines(_text(file).split("\n"), file.name, queue.known, queue.unanswered)
     bad = [line for line in found if isinstance(line, BadLine)]
     good = [line for line in found if not isinstance(line, BadLine)]
     added = add_annotations(queue.reviews, good, now=datetime.now(UTC).isoformat(timespec="seconds"))

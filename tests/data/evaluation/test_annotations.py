@@ -114,6 +114,13 @@ def test_a_line_that_is_no_judgement_is_named_with_its_reason(text: str, reason:
     assert reason in bad.reason
 
 
+def test_where_no_answer_is_proposed_there_is_none_to_accept() -> None:
+    lines = [line(), line(verdict="reject"), line(verdict="edit", answer="This."), line(example=SECOND)]
+    accepted, *others = parse_lines(lines, "ada.jsonl", {FIRST, SECOND}, unanswered={FIRST})
+    assert accepted == BadLine("ada.jsonl:1", "verdict: there is no proposed answer to accept; 'edit' gives one")
+    assert all(isinstance(other, Annotation) for other in others)
+
+
 def test_lines_that_are_not_filled_in_are_passed_over() -> None:
     assert parse_lines([line(verdict=None, confidence=None), line(verdict="")], "ada.jsonl") == []
 

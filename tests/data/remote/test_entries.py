@@ -89,3 +89,12 @@ def test_rss_1_has_its_items_beside_the_channel() -> None:
 def test_what_is_no_feed_is_refused_with_the_reason(body: bytes, reason: str) -> None:
     with pytest.raises(UserError, match=rf"here is no RSS or Atom feed: {reason}"):
         parse(body, "here")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "reason"),
+    [("gb2312", "multi-byte encodings are not supported"), ("x-own", "unknown encoding: x-own")],
+)
+def test_an_encoding_that_the_parser_does_not_know_is_named(encoding: str, reason: str) -> None:
+    with pytest.raises(UserError, match=f"here cannot be read: {reason}"):
+        parse(b'<?xml version="1.0" encoding="%s"?><rss/>' % encoding.encode(), "here")

@@ -181,6 +181,23 @@ def test_a_file_that_is_broken_in_the_middle_leaves_no_mirror(place: Place) -> N
     assert not place.mirror.exists()
 
 
+def test_files_that_disagree_on_the_type_of_a_column_are_told(place: Place) -> None:
+    _write(place, [{"text": "x", "meta": 1}], split="train-1")
+    _write(place, [{"text": "x", "meta": {"year": 1}}], split="train-2")
+    with pytest.raises(UserError, match=r"huggingface:\./set: Couldn't cast"):
+        huggingface.fetch(_source(), place)
+    assert not place.mirror.exists()
+
+
+def test_a_mirror_that_a_kill_left_aside_is_back_even_if_the_fetch_fails(place: Place) -> None:
+    _write(place, _rows(1))
+    huggingface.fetch(_source(), place)
+    place.mirror.rename(place.work / "previous")
+    with pytest.raises(UserError, match=r"there is no folder \./nowhere"):
+        huggingface.fetch(_source("./nowhere"), place)
+    assert _records(place) == _rows(1)
+
+
 def test_a_dataset_of_the_hub_needs_a_commit() -> None:
     with pytest.raises(ValueError, match="needs a `revision`: a commit hash"):
         _source("someone/something")

@@ -132,6 +132,58 @@ def test_an_object_that_is_too_large_is_refused_by_name_and_the_others_come(
     assert refused == {"docs/large.txt": "1000001 bytes, more than max_mb: 1"}
 
 
+def test_an_object_that_outgrew_the_limit_is_refused_and_not_told_as_gone(
+    endpoint: str, bucket: Any, place: Place
+) -> None:
+    source = _source(endpoint, bucket, max_mb=1)
+    _put(bucket, a="1", b="2")
+    s3.fetch(source, place)
+    _put(bucket, b="x" * 1_000_001)
+    assert s3.fetch(source, place) == Fetched("objects", unchanged=1, refused=1)
+    manifest = read_json(place.mirror / ".manifest.json")
+    assert (list(manifest["refused"]), manifest["removed"]) == (["docs/b.txt"], {})
+
+
+def test_what_becomes_of_an_object_after_it_was_listed_is_told_as_it_is(
+    endpoint: str, bucket: Any, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = _source(endpoint, bucket, max_mb=1)
+    _put(bucket, grows="1", goes="2")
+    s3.fetch(source, place)
+    _put(bucket, grows="1!", goes="2!")
+    really_listed = s3._listed
+
+    def listed(*given: Any) -> Any:
+        found = really_listed(*given)
+        _put(bucket, grows="x" * 1_000_001)
+        bucket.Object("docs/goes.txt").delete()
+        return found
+
+    monkeypatch.setattr(s3, "_listed", listed)
+    assert s3.fetch(source, place) == Fetched("objects", removed=1, refused=1)
+    manifest = read_json(place.mirror / ".manifest.json")
+    assert manifest["refused"] == {"docs/grows.txt": "1000001 bytes, more than max_mb: 1"}
+    assert list(manifest["removed"]) == ["docs/goes.txt"]
+
+
+def test_what_is_no_longer_asked_for_is_not_told_as_gone(endpoint: str, bucket: Any, place: Place) -> None:
+    _put(bucket, a="1", b="2")
+    s3.fetch(_source(endpoint, bucket), place)
+    assert s3.fetch(_source(endpoint, bucket, match="*a.txt"), place) == Fetched("objects", unchanged=1, removed=1)
+    assert read_json(place.mirror / ".manifest.json")["removed"] == {}
+
+
+def test_a_mirror_that_a_kill_left_aside_is_back_even_if_the_fetch_fails(
+    endpoint: str, bucket: Any, place: Place
+) -> None:
+    _put(bucket, a="1")
+    s3.fetch(_source(endpoint, bucket), place)
+    place.mirror.rename(place.work / "previous")
+    with pytest.raises(UserError, match="there is no such bucket"):
+        s3.fetch(_source(endpoint, "no-such"), place)
+    assert _content(place) == {"docs/a.txt": b"1"}
+
+
 def test_killed_half_way_it_goes_on_and_ends_like_an_undisturbed_one(
     endpoint: str, bucket: Any, place: Place, tmp_path: Path
 ) -> None:
@@ -216,6 +268,19 @@ def test_an_endpoint_that_is_busy_is_worth_another_try_and_another_fault_is_not(
         assert type(fault.value) is kind
 
 
+def test_an_endpoint_that_boto3_does_not_take_is_a_fault_of_its_source(bucket: Any, place: Place) -> None:
+    with pytest.raises(UserError, match="at http://my_minio:9000: boto3 cannot use this endpoint"):
+        s3.fetch(_source("http://my_minio:9000", bucket), place)
+
+
+def test_a_region_that_cannot_be_is_not_blamed_on_the_endpoint(
+    bucket: Any, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "no region")
+    with pytest.raises(UserError, match="InvalidRegionError"):
+        s3.fetch(_source("http://127.0.0.1:9", bucket), place)
+
+
 def test_an_endpoint_that_does_not_answer_may_do_so_later(bucket: Any, place: Place) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -234,3 +299,5 @@ def test_a_file_name_is_plain_short_and_its_keys_own(one: str, other: str) -> No
 def test_a_file_name_keeps_what_tells_the_format() -> None:
     assert re.fullmatch(r"part-1-[0-9a-f]{16}\.jsonl\.gz", file_name("2026/part 1.jsonl.gz"))
     assert re.fullmatch(r"v1-2-notes-[0-9a-f]{16}\.tar\.zst", file_name("v1.2.notes.tar.zst"))
+    assert re.fullmatch(r"hidden-[0-9a-f]{16}\.jsonl", file_name("2026/.hidden.jsonl"))
+    assert re.fullmatch(r"hidden-[0-9a-f]{16}", file_name(".hidden"))

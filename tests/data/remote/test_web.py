@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -64,6 +67,10 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, website: Any) -> Callable[..., li
         ("fd00::1", False),
         ("::ffff:127.0.0.1", False),
         ("64:ff9b::7f00:1", False),
+        ("64:ff9b::808:808", True),
+        ("64:ff9b:1::a9fe:a9fe", False),
+        ("::7f00:1", False),
+        ("fec0::1", False),
         ("2002:7f00:1::", False),
         ("2001:0:4136:e378:8000:63bf:3fff:fdd2", False),
     ],
@@ -115,6 +122,14 @@ def test_only_http_and_https_are_followed(website: Any, location: str) -> None:
         _get(f"{website.url}/a")
 
 
+@pytest.mark.parametrize("location", ["http://[", "http://me:secret@[::1/x?key=secret"])
+def test_a_redirect_to_what_is_no_address_is_told_without_its_secrets(website: Any, location: str) -> None:
+    website.pages["/a"] = (302, {"Location": location}, b"")
+    with pytest.raises(UserError, match=r"/a redirects to 'http://\[") as fault:
+        _get(f"{website.url}/a")
+    assert "secret" not in str(fault.value)
+
+
 def test_too_much_content_is_refused_before_it_is_all_there(website: Any) -> None:
     website.pages["/feed"] = (200, {}, b"x" * 1001)
     with pytest.raises(UserError, match="is larger than"):
@@ -149,6 +164,67 @@ def test_a_server_that_says_nothing_is_given_up(website: Any, monkeypatch: pytes
         _get(f"http://127.0.0.1:{silent.getsockname()[1]}/feed")
 
 
+@contextmanager
+def _dripping(beginning: bytes) -> Iterator[str]:
+    """Where a server listens that says `beginning`, then a byte every 20 ms for as long as anybody listens."""
+    over = Event()
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(beginning)
+            while not over.wait(0.02):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=drip, args=(server,))
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            over.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "beginning"),
+    [
+        ("https", b"\x16\x03\x03\x3f\xff"),  # a handshake of 16,383 bytes
+        ("http", b"HTTP/1.1 "),
+        ("http", b"HTTP/1.1 200 OK\r\nServer: "),
+        ("http", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"),
+        ("http", b"HTTP/1.1 200 OK\r\n\r\n"),  # such a body ends with the connection: it must not look whole
+    ],
+    ids=["handshake", "status", "header", "body", "body without a length"],
+)
+def test_one_byte_at_a_time_is_no_way_around_the_limit(
+    scheme: str, beginning: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "WHOLE_S", 0.3)
+    with _dripping(beginning) as server:
+        began = time.monotonic()
+        with pytest.raises(UnreachableError, match="takes longer than"):
+            _get(f"{scheme}://{server}/feed", max_bytes=100_000)
+        assert time.monotonic() - began < 3  # it would go on for half an hour
+
+
+def test_connecting_counts_for_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed: list[float] = []
+
+    def nobody(_: object, timeout: float) -> socket.socket:
+        allowed.append(timeout)
+        time.sleep(0.1)
+        raise TimeoutError
+
+    monkeypatch.setattr(web, "WHOLE_S", 0.25)
+    monkeypatch.setattr(socket, "create_connection", nobody)
+    monkeypatch.setattr(web, "_checked_addresses", lambda *_, **__: [ip_address("127.0.0.1")] * 100)
+    with pytest.raises(UnreachableError, match=r"no whole answer \(TimeoutError\)"):
+        _get("http://feed.example/")
+    assert 0 < len(allowed) <= 3
+    assert max(allowed) <= 0.25
+
+
 def test_nobody_there_and_no_such_name_may_be_gone_in_a_minute() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -160,6 +236,8 @@ def test_nobody_there_and_no_such_name_may_be_gone_in_a_minute() -> None:
 
 def test_what_is_shown_of_an_address_holds_no_secret() -> None:
     assert shown("https://me:pw@example.org:8443/f?token=t#x") == "https://example.org:8443/f"
+    assert shown("https://me:pw@[::1/f?token=t#x") == "https://[::1/f"
+    assert one_line(OSError("no http://me:pw@[ here")) == "no http://[ here"
     assert one_line(OSError("GET 'https://me:pw@example.org/f?sig=s' failed\nmore")) == (
         "GET 'https://example.org/f' failed"
     )

@@ -16,7 +16,7 @@ import fcntl
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,19 +90,23 @@ Labels = dict[str, dict[str, Annotation]]
 """Example to annotator to that person's latest judgement."""
 
 
-def parse_lines(lines: Iterable[str], origin: str, known: set[str] | None = None) -> list[Annotation | BadLine]:
+def parse_lines(
+    lines: Iterable[str], origin: str, known: Set[str] | None = None, unanswered: Set[str] = frozenset()
+) -> list[Annotation | BadLine]:
     """Each judgement as an annotation, or as the reason why it is none; lines not filled in are passed over.
 
     Args:
         lines: JSONL, as `acclimate review export` writes it or without the fields that only show the example.
         origin: the file's name, for the reasons.
         known: ids of examples that may be judged; None: any.
+        unanswered: ids of examples without a proposed answer, which nobody can accept.
     """
-    found = (_parsed(line, f"{origin}:{number}", known) for number, line in enumerate(lines, start=1) if line.strip())
+    written = ((line, f"{origin}:{number}") for number, line in enumerate(lines, start=1) if line.strip())
+    found = (_parsed(line, place, known, unanswered) for line, place in written)
     return [line for line in found if line is not None]
 
 
-def _parsed(line: str, origin: str, known: set[str] | None) -> Annotation | BadLine | None:
+def _parsed(line: str, origin: str, known: Set[str] | None, unanswered: Set[str]) -> Annotation | BadLine | None:
     try:
         row = json.loads(line)
     except ValueError as fault:
@@ -115,9 +119,17 @@ def _parsed(line: str, origin: str, known: set[str] | None) -> Annotation | BadL
         annotation = Annotation.model_validate({name: value for name, value in row.items() if name not in SHOWN})
     except ValidationError as faults:
         return BadLine(origin, "; ".join(_sentence(fault) for fault in faults.errors(include_url=False)))
+    reason = _unfit(annotation, known, unanswered)
+    return annotation if reason is None else BadLine(origin, reason)
+
+
+def _unfit(annotation: Annotation, known: Set[str] | None, unanswered: Set[str]) -> str | None:
+    """Why the annotation, well-formed, cannot be about the example that it names."""
     if known is not None and annotation.example not in known:
-        return BadLine(origin, f"example: the newest evaluation set knows no {annotation.example}")
-    return annotation
+        return f"example: the newest evaluation set knows no {annotation.example}"
+    if annotation.verdict == "accept" and annotation.example in unanswered:
+        return "verdict: there is no proposed answer to accept; 'edit' gives one"
+    return None
 
 
 def _sentence(fault: Any) -> str:

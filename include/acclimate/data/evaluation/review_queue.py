@@ -18,7 +18,14 @@ from acclimate.core.errors import UserError
 from acclimate.core.files import read_jsonl
 from acclimate.core.runs import run_path, runs
 from acclimate.data.evaluation.annotations import REVIEWS, latest, read_annotations
-from acclimate.data.evaluation.examples import EXAMPLES_FILE, PENDING_FILE, Pending, read_pending
+from acclimate.data.evaluation.examples import (
+    EXAMPLES_FILE,
+    PENDING_FILE,
+    Pending,
+    example_id,
+    read_examples,
+    read_pending,
+)
 
 FOLDER = Path("artifacts/evaluation_set")
 
@@ -35,6 +42,13 @@ class Queue:
         """Ids of everything that was proposed for the set, used or not."""
         files = (EXAMPLES_FILE, "rejected.jsonl")
         return {str(row["id"]) for name in files for row in read_jsonl(self.folder / name)}
+
+    @property
+    def unanswered(self) -> set[str]:
+        """Ids of what was proposed without an answer, whatever people have made of it since."""
+        waiting = [one.example for one in read_pending(self.folder / PENDING_FILE)]
+        examples = [*read_examples(self.folder / EXAMPLES_FILE), *waiting]
+        return {one.id for one in examples if one.id == example_id(one.question, "")}
 
     def find(self, example: str) -> Pending | None:
         """What waits under this id."""

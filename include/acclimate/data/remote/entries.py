@@ -33,7 +33,8 @@ def parse(body: bytes, where: str) -> list[Entry]:
         where: the feed's address, for the message.
 
     Raises:
-        UserError: if it is neither, no XML, or declares entities (a few lines can expand to gigabytes).
+        UserError: if it is neither, no XML, in an encoding that the parser does not know, or declares entities
+            (a few lines can expand to gigabytes).
     """
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import fromstring
@@ -44,6 +45,12 @@ def parse(body: bytes, where: str) -> list[Entry]:
         raise _no_feed(where, f"not XML: {fault}") from None
     except DefusedXmlException as fault:
         raise _no_feed(where, f"refused: {type(fault).__name__}") from None
+    except (ValueError, LookupError) as fault:  # after DefusedXmlException, which is a ValueError
+        raise UserError(
+            f"{where} cannot be read: {fault}",
+            why="its documents would be missing from the corpus, or be those of the last fetch",
+            fix="ask whoever runs it for UTF-8, or take the source out of params.yaml",
+        ) from None
     if root.tag == f"{ATOM}feed":
         return [_atom(entry) for entry in root.iterfind(f"{ATOM}entry")]
     if root.tag == "rss" or root.tag.endswith("}RDF"):

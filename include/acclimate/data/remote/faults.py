@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 from acclimate.core.errors import UserError
 
@@ -21,8 +20,13 @@ def one_line(fault: Exception) -> str:
 def shown(url: str) -> str:
     """`url` as it may stand in a message or a file: without user, password, query and fragment.
 
+    Cut much as RFC 3986, appendix B, does it, because urlsplit() raises where brackets do not close, and what a
+    server redirects to may be anything.
+
     >>> shown("https://me:secret@example.org:8443/feed.xml?token=abc")
     'https://example.org:8443/feed.xml'
     """
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    parts = re.match(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?://([^/?#]*))?([^?#]*)", re.sub(r"[\t\r\n]", "", url))
+    assert parts, "every part may be absent"
+    scheme, authority, path = parts.groups("")
+    return f"{scheme}://{authority.rpartition('@')[2]}{path}"

@@ -48,8 +48,8 @@ def fetch(source: HuggingFaceSource, place: Place) -> Fetched:
         UserError: if there is no such dataset, configuration or split, it is not ours to read, or it is broken.
         UnreachableError: if the hub does not answer.
     """
+    before = present(place)  # first, since it mends what a killed fetch left
     origin = _origin(source, place.root)
-    before = present(place)
     known = intact(place, before)
     if before and before.origin == origin and known == before.items:
         return Fetched("shards", unchanged=len(known))
@@ -167,13 +167,17 @@ def _unused_name(content: bytes, files: dict[str, int]) -> str:
 
 @contextmanager
 def _told(source: HuggingFaceSource) -> Iterator[None]:
-    """Turn what `datasets` raises (it has no common ancestor) into what to do."""
+    """Turn what `datasets` raises (it has no common ancestor) into what to do.
+
+    Of records that do not fit together, a column that is a number here and an object there, it says so with
+    whatever its reading ran into: TypeError, KeyError, AttributeError.
+    """
     from datasets.exceptions import DatasetsError
     from httpx2 import HTTPError
 
     try:
         yield
-    except (DatasetsError, OSError, HTTPError, ValueError, RuntimeError) as fault:
+    except (DatasetsError, OSError, HTTPError, ValueError, RuntimeError, TypeError, KeyError, AttributeError) as fault:
         # What the hub says of a dataset comes as a DatasetsError; a plain OSError says that it was not to be asked.
         passing = isinstance(fault, OSError | HTTPError) and not isinstance(fault, DatasetsError)
         unreachable = passing and not source.is_folder

@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,6 +48,10 @@ class Version:
         return f"{self.etag} {self.bytes}"
 
 
+Got = tuple[Version, Path]
+"""The version that came, and the file that holds it."""
+
+
 def fetch(source: S3Source, place: Place) -> Fetched:
     """Bring the mirror to what the bucket holds now.
 
@@ -55,17 +59,18 @@ def fetch(source: S3Source, place: Place) -> Fetched:
         UserError: if the bucket is not there or not ours to read, or the disk is too small.
         UnreachableError: if the endpoint does not answer.
     """
+    before = present(place)  # first, since it mends what a killed fetch left
+    known = intact(place, before)
     with _told(source):
         client = _client(source)
         listed, refused = _listed(client, source)
-        before = present(place)
-        known = intact(place, before)
         wanted = {key: version for key, version in listed.items() if _of(known, key) != str(version)}
         require_free_disk(place.root, sum(version.bytes for version in wanted.values()) // 1_000_000 + 1)
-        fetched = _download(client, source, wanted, place.work / "downloads")
+        fetched, outgrown = _download(client, source, wanted, place.work / "downloads")
     kept = {key: known[key] for key in listed.keys() - wanted.keys()}
     items = kept | {key: Item(file_name(key), str(version), version.bytes) for key, (version, _) in fetched.items()}
-    removed = _tombstones(before, items)
+    refused = dict(sorted((refused | outgrown).items()))
+    removed = _tombstones(source, before, items.keys() | refused.keys())
     manifest = Manifest(_origin(source), dict(sorted(items.items())), removed, refused)
     replace(place, manifest, {file_name(key): path for key, (_, path) in fetched.items()})
     shutil.rmtree(place.work / "downloads", ignore_errors=True)
@@ -74,7 +79,7 @@ def fetch(source: S3Source, place: Place) -> Fetched:
         new=len(fetched.keys() - known.keys()),
         changed=len(fetched.keys() & known.keys()),
         unchanged=len(kept),
-        removed=len(known.keys() - items.keys()),
+        removed=len(known.keys() - items.keys() - refused.keys()),
         refused=len(refused),
         bytes=sum(version.bytes for version, _ in fetched.values()),
     )
@@ -90,8 +95,8 @@ def file_name(key: str) -> str:
     'notes-1-232f159d305c6f4f.jsonl.gz'
     """
     last = key.rstrip("/").rpartition("/")[2]
-    ending = re.search(r"(\.[A-Za-z0-9]{1,8}){0,2}$", last)
-    suffix = ending.group() if ending and ending.start() else ""
+    ending = re.search(r"(?<!^)(\.[A-Za-z0-9]{1,8}){1,2}$", last)
+    suffix = ending.group() if ending else ""
     stem = re.sub(r"[^A-Za-z0-9_]+", "-", last.removesuffix(suffix)).strip("-")[:60] or "object"
     return f"{stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}{suffix}"
 
@@ -99,10 +104,20 @@ def file_name(key: str) -> str:
 def _client(source: S3Source) -> Any:
     from boto3.session import Session
     from botocore.config import Config
+    from botocore.exceptions import InvalidRegionError
 
     retries = {"mode": "standard", "total_max_attempts": 3}
     config = Config(connect_timeout=10, read_timeout=60, retries=retries, max_pool_connections=DOWNLOADS)
-    return Session().client("s3", endpoint_url=source.endpoint_url, config=config)
+    try:
+        return Session().client("s3", endpoint_url=source.endpoint_url, config=config)
+    except InvalidRegionError:  # a ValueError too, and nothing that `endpoint_url` could mend
+        raise
+    except ValueError:
+        raise UserError(
+            f"{_origin(source)}: boto3 cannot use this endpoint",
+            why=_WHY,
+            fix="mend `endpoint_url`: a host's name has letters, digits, hyphens and dots, no underscore",
+        ) from None
 
 
 def _listed(client: Any, source: S3Source) -> tuple[dict[str, Version], dict[str, str]]:
@@ -112,13 +127,17 @@ def _listed(client: Any, source: S3Source) -> tuple[dict[str, Version], dict[str
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=source.bucket, Prefix=source.prefix):
         for found in page.get("Contents", []):
             key, size = found["Key"], found["Size"]
-            if key.endswith("/") or not fnmatchcase(key, source.match):
+            if key.endswith("/") or not _is_chosen(key, source):
                 continue
-            if size > source.max_mb * 1_000_000:
-                refused[key] = f"{size} bytes, more than max_mb: {source.max_mb}"
+            if (reason := _too_large(size, source)) is not None:
+                refused[key] = reason
             else:
                 wanted[key] = Version(found["ETag"].strip('"'), size)
-    return wanted, dict(sorted(refused.items()))
+    return wanted, refused
+
+
+def _too_large(size: int, source: S3Source) -> str | None:
+    return f"{size} bytes, more than max_mb: {source.max_mb}" if size > source.max_mb * 1_000_000 else None
 
 
 def _of(known: dict[str, Item], key: str) -> str | None:
@@ -127,26 +146,37 @@ def _of(known: dict[str, Item], key: str) -> str | None:
 
 def _download(
     client: Any, source: S3Source, wanted: dict[str, Version], folder: Path
-) -> dict[str, tuple[Version, Path]]:
-    """Get what is not in `folder` yet; an object that vanishes or outgrows max_mb meanwhile is left out."""
+) -> tuple[dict[str, Got], dict[str, str]]:
+    """Get what is not in `folder` yet; an object that vanishes meanwhile is left out.
+
+    Returns:
+        What came, and the objects that outgrew max_mb since they were listed, with the reason.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    done = {}
+    done: dict[str, Got] = {}
+    outgrown: dict[str, str] = {}
     with ThreadPoolExecutor(DOWNLOADS) as pool:
-        waiting: dict[Future[tuple[Version, Path] | None], str] = {
+        waiting: dict[Future[Got | str | None], str] = {
             pool.submit(_got, client, source, key, version, folder): key for key, version in sorted(wanted.items())
         }
         try:
             for future in progress(as_completed(waiting), f"fetching {source.name}", unit="object", total=len(waiting)):
-                if (got := future.result()) is not None:
-                    done[waiting[future]] = got
+                got, key = future.result(), waiting[future]
+                if isinstance(got, str):
+                    outgrown[key] = got
+                elif got is not None:
+                    done[key] = got
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return done
+    return done, outgrown
 
 
-def _got(client: Any, source: S3Source, key: str, version: Version, folder: Path) -> tuple[Version, Path] | None:
-    """The object's content in a file that is named after its version: if the name is there, so is all of it."""
+def _got(client: Any, source: S3Source, key: str, version: Version, folder: Path) -> Got | str | None:
+    """The object, or why it is not copied; None if it is gone.
+
+    Its content is in a file that is named after its version: if the name is there, so is all of it.
+    """
     path = folder / _staged(key, version)
     if path.exists():
         return version, path
@@ -156,9 +186,9 @@ def _got(client: Any, source: S3Source, key: str, version: Version, folder: Path
         return None
     # The version that came, should somebody have written another one since the bucket was listed.
     version = Version(answer["ETag"].strip('"'), answer["ContentLength"])
-    if version.bytes > source.max_mb * 1_000_000:
+    if (reason := _too_large(version.bytes, source)) is not None:
         answer["Body"].close()
-        return None
+        return reason
     path = folder / _staged(key, version)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
@@ -172,11 +202,19 @@ def _staged(key: str, version: Version) -> str:
     return hashlib.sha256(f"{key}\0{version}".encode()).hexdigest()
 
 
-def _tombstones(before: Manifest | None, items: dict[str, Item]) -> dict[str, str]:
+def _tombstones(source: S3Source, before: Manifest | None, there: Set[str]) -> dict[str, str]:
+    """What the bucket had and no longer has; of keys that `source` does not ask for, nothing is known.
+
+    `there` are the keys that the bucket has, copied or refused.
+    """
     if before is None:
         return {}
     gone = before.removed | {key: item.version for key, item in before.items.items()}
-    return {key: version for key, version in sorted(gone.items()) if key not in items}
+    return {key: version for key, version in sorted(gone.items()) if key not in there and _is_chosen(key, source)}
+
+
+def _is_chosen(key: str, source: S3Source) -> bool:
+    return key.startswith(source.prefix) and fnmatchcase(key, source.match)
 
 
 def _origin(source: S3Source) -> str:

@@ -11,8 +11,10 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
@@ -23,13 +25,18 @@ from acclimate.data.remote.faults import UnreachableError, shown
 STEP_S = 20.0
 """For connecting, and for each piece of an answer."""
 WHOLE_S = 120.0
-"""Until the body must be there, redirects included, so that one byte at a time is no way around STEP_S."""
+"""Until the body must be there, redirects included, so that one byte at a time is no way around STEP_S.
+
+Only a name that is being resolved cannot be hurried: for that the resolver's own limits hold.
+"""
 REDIRECTS = 5
 BLOCK = 1 << 16
 
 _REDIRECTING = {301, 302, 303, 307, 308}
 _FOR_NOW = {408, 425, 429}
 _NAT64 = IPv6Network("64:ff9b::/96")
+_UNICAST = IPv6Network("2000::/3")
+"""All that is given out of the public internet (IANA, IPv6 address space); is_global has deprecated ranges too."""
 Address = IPv4Address | IPv6Address
 
 _WHY = "its documents would be missing from the corpus, or be those of the last fetch"
@@ -69,13 +76,7 @@ def get(url: str, headers: Mapping[str, str], *, allow_private: bool, max_bytes:
         if answer.status not in _REDIRECTING:
             _require_success(answer)
             return answer
-        hop = urljoin(hop, answer.headers.get("location", ""))
-        if urlsplit(hop).scheme not in {"http", "https"}:
-            raise UserError(
-                f"{shown(url)} redirects to {shown(hop)!r}",
-                why="only http and https are followed",
-                fix="mend the `url`",
-            )
+        hop = _redirected(hop, answer.headers.get("location", ""))
     raise UserError(
         f"{shown(url)} redirects more than {REDIRECTS} times, last to {shown(hop)}",
         why=_WHY,
@@ -91,9 +92,25 @@ def is_public(address: Address) -> bool:
             packed = IPv4Address(int(address) & 0xFFFFFFFF)
         if packed is not None:
             return is_public(packed)
-        if address.teredo is not None:
+        if address.teredo is not None or address not in _UNICAST:
             return False
     return address.is_global and not address.is_multicast
+
+
+def _redirected(hop: str, location: str) -> str:
+    """Where `location`, relative to `hop`, leads."""
+    try:
+        following = urljoin(hop, location)
+        followed = urlsplit(following).scheme in {"http", "https"}
+    except ValueError:
+        following, followed = location, False
+    if not followed:
+        raise UserError(
+            f"{shown(hop)} redirects to {shown(following)!r}",
+            why="only http and https are followed",
+            fix="mend the `url`",
+        )
+    return following
 
 
 def _checked_addresses(url: str, *, allow_private: bool) -> list[Address]:
@@ -122,14 +139,14 @@ def _asked(url: str, addresses: list[Address], headers: Mapping[str, str], max_b
     host, port = parts.hostname or "", _port(parts)
     connection = http.client.HTTPConnection(host, port)
     try:
-        stream = _connected(addresses, port)
-        connection.sock = stream
-        if parts.scheme == "https":
-            connection.sock = ssl.create_default_context().wrap_socket(stream, server_hostname=host)
-        connection.request("GET", _target(parts), headers={"Accept-Encoding": "identity", **headers})
-        response = connection.getresponse()
-        body = _read(response, url, max_bytes, until) if response.status == 200 else b""
-        found = {name.lower(): value for name, value in response.getheaders()}
+        stream = connection.sock = _connected(addresses, port, until)
+        with _hung_up_at(until, stream, url):
+            if parts.scheme == "https":
+                connection.sock = ssl.create_default_context().wrap_socket(stream, server_hostname=host)
+            connection.request("GET", _target(parts), headers={"Accept-Encoding": "identity", **headers})
+            response = connection.getresponse()
+            body = _read(response, url, max_bytes) if response.status == 200 else b""
+            found = {name.lower(): value for name, value in response.getheaders()}
     except ssl.SSLCertVerificationError as fault:
         raise UserError(
             f"{shown(url)}: {fault.verify_message}", why="somebody else may be answering", fix="mend the certificate"
@@ -143,17 +160,53 @@ def _asked(url: str, addresses: list[Address], headers: Mapping[str, str], max_b
     return Answer(response.status, found, body, url)
 
 
-def _connected(addresses: list[Address], port: int) -> socket.socket:
+def _connected(addresses: list[Address], port: int, until: float) -> socket.socket:
     """A connection to the first address that takes one: a host may have an IPv6 address that leads nowhere."""
-    for address in addresses[:-1]:
+    fault: OSError = TimeoutError()
+    for address in addresses:
+        if (left := until - time.monotonic()) <= 0:
+            break
         try:
-            return socket.create_connection((str(address), port), timeout=STEP_S)
-        except OSError:
-            continue
-    return socket.create_connection((str(addresses[-1]), port), timeout=STEP_S)
+            stream = socket.create_connection((str(address), port), timeout=min(STEP_S, left))
+        except OSError as failed:
+            fault = failed
+        else:
+            stream.settimeout(STEP_S)
+            return stream
+    raise fault
 
 
-def _read(response: http.client.HTTPResponse, url: str, max_bytes: int, until: float) -> bytes:
+@contextmanager
+def _hung_up_at(until: float, stream: socket.socket, url: str) -> Iterator[None]:
+    """End the connection at `until`, whatever waits for it: a socket's timeout begins anew with each byte.
+
+    Raises:
+        UnreachableError: if it was ended. What was read by then may look whole: a body without a length ends so.
+    """
+    line = stream.dup()  # wrapping it in TLS takes the descriptor away from `stream`
+    late = threading.Event()
+
+    def hang_up() -> None:
+        late.set()
+        with suppress(OSError):  # the other side may have been faster
+            line.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(until - time.monotonic(), hang_up)
+    timer.start()
+    try:
+        yield
+    except (OSError, http.client.HTTPException):
+        if not late.is_set():
+            raise
+    finally:
+        timer.cancel()
+        timer.join()
+        line.close()
+    if late.is_set():
+        raise UnreachableError(f"{shown(url)} takes longer than {WHOLE_S:.0f} s", why=_WHY, fix="try again later")
+
+
+def _read(response: http.client.HTTPResponse, url: str, max_bytes: int) -> bytes:
     if (packed := response.getheader("Content-Encoding", "identity")) != "identity":
         raise UserError(
             f"{shown(url)} is packed ({packed}) although that was not asked for",
@@ -169,8 +222,6 @@ def _read(response: http.client.HTTPResponse, url: str, max_bytes: int, until: f
                 why="a feed is a list of the latest entries; this is something else, or has no end",
                 fix="raise the source's `max_mb` in params.yaml if it is right",
             )
-        if time.monotonic() > until:
-            raise UnreachableError(f"{shown(url)} takes longer than {WHOLE_S:.0f} s", why=_WHY, fix="try again later")
     if response.length:  # read1() says nothing when the other side hangs up early
         raise http.client.IncompleteRead(bytes(body), response.length)
     return bytes(body)
