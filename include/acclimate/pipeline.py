@@ -20,6 +20,7 @@ from acclimate.core.certificate import certificate_of, certify, require_certifie
 from acclimate.core.errors import UserError
 from acclimate.core.files import require_free_disk, whole_directory, write_json
 from acclimate.core.home import home
+from acclimate.core.interrupts import heeding_interrupts
 from acclimate.core.ledger import note_use
 from acclimate.core.params import Params, load
 from acclimate.core.reports import Report, report_path, write_report
@@ -252,7 +253,8 @@ def run_stage(name: str, *, started: float) -> Report:
     with ExitStack() as outputs:
         if stage.writes:
             inputs["out"] = outputs.enter_context(whole_directory(stage.out))
-        report: Report = module.run(*sections, **inputs)
+        with heeding_interrupts():
+            report: Report = module.run(*sections, **inputs)
         _require_same_params(params, name)
         if stage.certifies:
             certify(inputs["out"], stage.certifies)
