@@ -29,16 +29,28 @@ Embed = Callable[[Sequence[str]], Any]
 """Texts to [texts, features], a dense or sparse matrix with rows of length 1 (0 for a text without words)."""
 
 
-def embedder(name: str, sample: Sequence[str]) -> Embed:
-    """TF-IDF with the rarities of `sample`, or the encoder in a folder or on the hub."""
-    return _tfidf(sample) if name == TFIDF else _encoder(name)
+def embedder(
+    name: str, sample: Sequence[str], *, max_share: float = MAX_SHARE, dial: str = "decontaminate.embedder"
+) -> Embed:
+    """TF-IDF with the rarities of `sample`, or the encoder in a folder or on the hub.
+
+    Args:
+        name: `tfidf`, a folder or a hub id.
+        sample: sentences to learn rarities from; an encoder needs none.
+        max_share: a word in more than this share of `sample` is left out (0-1): it tells little, and in a search
+            would fill the products.
+        dial: where in params.yaml `name` comes from, for messages.
+
+    Raises:
+        UserError: if there is no such encoder.
+    """
+    return _tfidf(sample, max_share) if name == TFIDF else _encoder(name, dial)
 
 
-def _tfidf(sample: Sequence[str]) -> Embed:
+def _tfidf(sample: Sequence[str], max_share: float) -> Embed:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    # What stands in every tenth sentence says nothing and would fill the products.
-    vectorizer = TfidfVectorizer(analyzer=_features, sublinear_tf=True, max_df=MAX_SHARE, dtype=np.float32)
+    vectorizer = TfidfVectorizer(analyzer=_features, sublinear_tf=True, max_df=max_share, dtype=np.float32)
     try:
         vectorizer.fit(sample)
     except ValueError:
@@ -58,7 +70,7 @@ def _features(text: str) -> list[str]:
     return features
 
 
-def _encoder(name: str) -> Embed:
+def _encoder(name: str, dial: str) -> Embed:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
@@ -71,8 +83,8 @@ def _encoder(name: str) -> Embed:
         model = AutoModel.from_pretrained(name, use_safetensors=True, **trusted).eval()
     except (OSError, ValueError) as fault:
         raise UserError(
-            f"decontaminate.embedder {name!r} is no encoder that can be loaded: {fault}",
-            why="rephrased items would not be looked for",
+            f"{dial} {name!r} is no encoder that can be loaded: {fault}",
+            why="texts would not be compared by what they mean",
             fix="name a folder or hub id with config, tokenizer and safetensors, or set it to tfidf",
         ) from None
     limit = min(MAX_TOKENS, model.config.max_position_embeddings)
