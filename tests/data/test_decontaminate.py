@@ -93,6 +93,7 @@ def _kept(directory: Path, part: str = "domain") -> list[str]:
         CLOZE.text.replace(" ", "\u00a0"),
         CLOZE.text.replace(" ", "\n    "),
         CLOZE.text.replace("fired", "\ufb01red"),
+        " ".join(f"_{word}_" if place % 4 else word for place, word in enumerate(CLOZE.text.split())),
         f"{UNRELATED} {CLOZE.text}. {UNRELATED}",
         f"Question: true or false? {CLOZE.text}\nAnswer: true.",
         # Thirteen words of it are enough, the missing term among them.

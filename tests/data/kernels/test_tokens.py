@@ -16,7 +16,7 @@ SALT = salt(1729)
 CHARACTERS = st.characters(exclude_categories=["Cs"])
 # Letters that fold in several steps, decompose, stand alone, are skipped, or change when joined to the next.
 AWKWARD = st.sampled_from(
-    "aB_9 .İßẞΣςﬁﬃ½²Ⅳ㍿㌖가각\u1100\u1161e\u0301\u0323\u0315é\u00ad\u200b\ufe0f´¨ヷガ\u3099深กำހިः\U0001d7ce\U00020000"
+    "aB__9 .\uff3fİßẞΣςﬁﬃ½²Ⅳ㍿㌖가각\u1100\u1161e\u0301\u0323\u0315é\u00ad\u200b\ufe0f´¨ヷガ\u3099深กำހިः\U0001d7ce\U00020000"
 )
 
 
@@ -27,6 +27,7 @@ def _hashes(texts: list[str]) -> list[list[int]]:
 
 @given(st.lists(st.text(CHARACTERS | AWKWARD, max_size=40), max_size=6))
 @example(["don´t ½İﬃ", "", "a\u0323\u0301 a\u0301\u0323"])
+@example(["_a_ __b_c__d__", "_", "é_\uff3f é_\u00ad", "_深_a_½_\u0301"])
 @settings(max_examples=300, deadline=None)
 def test_tokens_are_the_words(texts: list[str]) -> None:
     expected = [words(text) for text in texts]

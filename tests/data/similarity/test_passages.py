@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acclimate.data.similarity.passages import Passages, sharing
@@ -13,6 +13,7 @@ TEXTS = st.lists(st.lists(st.sampled_from("abc"), max_size=8).map(" ".join), max
 
 
 @given(TEXTS, TEXTS, st.integers(1, 4))
+@settings(deadline=None)
 def test_sharing_is_what_comparing_all_passages_finds(left: list[str], right: list[str], n: int) -> None:
     expected = [
         [one, other]
@@ -24,6 +25,7 @@ def test_sharing_is_what_comparing_all_passages_finds(left: list[str], right: li
 
 
 @given(TEXTS, TEXTS, st.integers(1, 4))
+@settings(deadline=None)
 def test_a_passage_counts_once_in_each_document(documents: list[str], texts: list[str], n: int) -> None:
     found = Passages.of(WordStreams.of(documents), n).most_documents(WordStreams.of(texts))
     expected = [

@@ -22,6 +22,8 @@ TEXTS = st.lists(st.text(alphabet="ab \u00a0.é", max_size=30), max_size=8)
         ("STRASSE", "straße"),
         ("“quoted” — it’s", "quoted it s"),
         ("n_samples, n-features", "n_samples n features"),
+        ("_emphasised words_ and __strong__ ones", "emphasised words and strong ones"),
+        ("_n_samples_ of a__b \uff3f\u00adc\uff3f ___", "n_samples of a__b c"),
     ],
 )
 def test_writing_the_same_differently_makes_no_difference(written: str, same_as: str) -> None:

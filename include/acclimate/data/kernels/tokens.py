@@ -4,8 +4,9 @@
 
 A word's hash is a polynomial over its folded code points with a secret start and multiplier, finished by
 MurmurHash3's 64-bit finaliser (Appleby, public domain). Both come from the seed: who does not know it
-cannot write texts whose different words collide. Bytes that are no UTF-8 are read as code points all
-the same, never beyond the text's end.
+cannot write texts whose different words collide. Underscores that open a word are passed over, and while
+some may turn out to end it, the hash up to them is kept. Bytes that are no UTF-8 are read as code points
+all the same, never beyond the text's end.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 WORDS_PER_BYTE = 3
 """More than any text has: the worst is a squared katakana word, seven words in three bytes."""
+UNDERSCORE = ord("_")
 
 
 def salt(seed: int) -> Hashes:
@@ -62,20 +64,32 @@ def decode(data: Bytes, place: int, end: int) -> tuple[np.int64 | int, int]:
 
 @njit(cache=True, nogil=True)
 def _add(
-    entry: np.uint32, state: np.uint64, begin: np.uint64, multiplier: np.uint64, count: int, out: Hashes
-) -> tuple[np.uint64, int]:
-    """Continue or end the open word, given a table entry that does not expand."""
+    entry: np.uint32,
+    state: np.uint64,
+    whole: np.uint64,
+    begin: np.uint64,
+    multiplier: np.uint64,
+    count: int,
+    out: Hashes,
+) -> tuple[np.uint64, np.uint64, int]:
+    """Continue or end the open word, given a table entry that does not expand.
+
+    `state` is the hash of what was read of it, `whole` that up to its last character that is no underscore.
+    """
+    if entry == np.uint32(UNDERSCORE):
+        return (begin if state == begin else (state ^ np.uint64(entry)) * multiplier), whole, count
     if np.uint32(0) < entry < np.uint32(SINGLE):
-        return (state ^ np.uint64(entry)) * multiplier, count
+        state = (state ^ np.uint64(entry)) * multiplier
+        return state, state, count
     if entry & np.uint32(SKIPPED):
-        return state, count
+        return state, whole, count
     if state != begin:
-        out[count] = finish(state)
+        out[count] = finish(whole)
         count += 1
     if entry & np.uint32(SINGLE):
         out[count] = finish((begin ^ np.uint64(entry & np.uint32(SINGLE - 1))) * multiplier)
         count += 1
-    return begin, count
+    return begin, begin, count
 
 
 @njit(cache=True, nogil=True)
@@ -87,16 +101,20 @@ def hash_words(
     `out` has room for WORDS_PER_BYTE * (end - start) + 1 hashes.
     """
     begin, multiplier = salted[0], salted[1]
-    count, state, place = 0, begin, start
+    count, state, whole, place = 0, begin, begin, start
     while place < end:
         point = np.int64(data[place])
         if point < 0x80:
             place += 1
             entry = points[point]
-            if entry:
+            if entry == np.uint32(UNDERSCORE):
+                if state != begin:
+                    state = (state ^ np.uint64(entry)) * multiplier
+            elif entry:
                 state = (state ^ np.uint64(entry)) * multiplier
+                whole = state
             elif state != begin:
-                out[count] = finish(state)
+                out[count] = finish(whole)
                 count += 1
                 state = begin
             continue
@@ -106,11 +124,11 @@ def hash_words(
         if entry & np.uint32(EXPANDS):
             first = np.int64(entry & np.uint32(EXPANDS - 1))
             for step in range(first + 1, first + 1 + np.int64(expansions[first])):
-                state, count = _add(expansions[step], state, begin, multiplier, count, out)
+                state, whole, count = _add(expansions[step], state, whole, begin, multiplier, count, out)
         else:
-            state, count = _add(entry, state, begin, multiplier, count, out)
+            state, whole, count = _add(entry, state, whole, begin, multiplier, count, out)
     if state != begin:
-        out[count] = finish(state)
+        out[count] = finish(whole)
         count += 1
     return count
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     Texts = tuple[NDArray[np.uint8], Places]
     Buckets = tuple[Places, Places]
 
-VERSION = 1
+VERSION = 2
 HEADER = "index.json"
 GROWING = ("shingles", "streams", "ends")
 _CHECK_BYTES = 1 << 22

@@ -1,15 +1,16 @@
 """Texts as sequences of normalised words, and word n-grams as 64-bit hashes.
 
-    >>> words("Don\u2019t  RE\u00adPEAT the A\u00a0b; \uff21\uff11")
-    ['don', 't', 'repeat', 'the', 'a', 'b', 'a1']
+    >>> words("Don\u2019t  RE\u00adPEAT the _A\u00a0b_; \uff21\uff11 n_samples")
+    ['don', 't', 'repeat', 'the', 'a', 'b', 'a1', 'n_samples']
 
 Every comparison of texts in the data plane (near-duplicates, boilerplate, contamination) goes through
 here, so that all of them mean the same by "the same words". Each code point is folded by itself: its
 compatibility decomposition (NFKD), case folded, format characters removed; what is then neither letter,
-digit, underscore nor combining mark separates words. So a letter and its accent are two code points
-however they were written, "é" is not "e", and only the order of several marks on one letter is kept as
-it was written, where NFKD would sort them. `words` says it in Python, for one text; the compiled
-tokeniser in kernels/tokens.py does the same to whole corpora.
+digit, underscore nor combining mark separates words. An underscore holds a name together (`n_samples`),
+but at either end of a word it is Markdown's emphasis or marks what is private, and is no part of it. So a
+letter and its accent are two code points however they were written, "é" is not "e", and only the order of
+several marks on one letter is kept as it was written, where NFKD would sort them. `words` says it in
+Python, for one text; the compiled tokeniser in kernels/tokens.py does the same to whole corpora.
 
 A hash stands for a word or an n-gram; with 10⁷ different ones the chance that any two collide is
 3·10⁻⁶ (birthday bound, 64 bits).
@@ -46,8 +47,10 @@ _VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 def words(text: str) -> list[str]:
     """The words of `text` in order, normalised so that case, punctuation and spacing do not matter."""
     if text.isascii():
-        return _ASCII_WORD.findall(text.lower())
-    return _word_pattern().findall(text.translate(_FOLDED))
+        found = _ASCII_WORD.findall(text.lower())
+    else:
+        found = _word_pattern().findall(text.translate(_FOLDED))
+    return [word for each in found if (word := each.strip("_"))]
 
 
 def fold(character: str) -> str:
