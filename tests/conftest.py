@@ -141,14 +141,14 @@ def _verdicts(checkout: Path, adapter_sha256: str, quantized_sha256: str) -> Non
     metric = {**numbers, "interval": [0.1, 0.2], "p_value": 0.001, "n": 800}
     gate = {
         "stage": "gate",
-        "headline": "pass",
-        "verdict": "pass",
+        "headline": "promote",
+        "verdict": "promote",
         "reasons": ["domain cloze 0.300 → 0.450"],
         "candidate_sha256": adapter_sha256,
         "metrics": {"domain_cloze": metric},
     }
     write_json(report_path("gate", checkout), gate)
-    verdict = {"stage": "evaluate_quantized", "verdict": "pass", "reasons": [], "quantized_sha256": quantized_sha256}
+    verdict = {"stage": "evaluate_quantized", "verdict": "promote", "reasons": [], "quantized_sha256": quantized_sha256}
     write_json(report_path("evaluate_quantized", checkout), verdict)
 
 

@@ -22,7 +22,7 @@ def passed(run: str, stage: str) -> bool:
     """Whether the gate `stage` of run `run` said yes; its reasons go to the log either way."""
     report = read_report(stage, run_path(home(), run))
     print("\n".join([report["headline"], *report["reasons"]]))
-    return bool(report["verdict"] == "pass")
+    return bool(report["verdict"] == "promote")
 
 
 @told

@@ -107,7 +107,7 @@ def test_with_no_run_that_came_so_far_the_person_is_told_what_to_do(checkout: Pa
         following()
 
 
-@pytest.mark.parametrize(("verdict", "goes_on"), [("pass", True), ("fail", False)])
+@pytest.mark.parametrize(("verdict", "goes_on"), [("promote", True), ("reject", False), ("inconclusive", False)])
 def test_the_gate_decides_and_gives_its_reasons(
     checkout: Path, capsys: pytest.CaptureFixture[str], verdict: str, goes_on: bool
 ) -> None:

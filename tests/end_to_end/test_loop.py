@@ -82,7 +82,7 @@ def demo(new_checkout: Callable[[str], Checkout]) -> Iterator[Demo]:
 
 def test_the_gate_passes_on_merit(demo: Demo) -> None:
     gate = read_report("gate", demo.run)
-    assert gate["verdict"] == "pass", gate["reasons"]
+    assert gate["verdict"] == "promote", gate["reasons"]
     domain, general = gate["metrics"]["domain_cloze"], gate["metrics"]["general_cloze"]
     assert domain["candidate"] >= 1.25 * domain["base"]
     assert domain["p_value"] < 0.05
@@ -106,7 +106,7 @@ def test_no_evaluation_item_stands_in_the_training_set(demo: Demo) -> None:
 def test_what_is_served_is_what_was_gated(demo: Demo) -> None:
     health = demo.endpoint("/health")
     judged = read_report("evaluate_quantized", demo.run)
-    assert judged["verdict"] == "pass"
+    assert judged["verdict"] == "promote"
     assert health["sha256"] == judged["quantized_sha256"] == folder_sha256(demo.run / "artifacts/quantize/quantized")
     assert str(health["version"]) == str(read_report("register", demo.run)["version"])
 
@@ -130,7 +130,7 @@ def test_the_test_set_is_locked_and_every_scoring_on_it_is_in_the_ledger(demo: D
 
 def test_the_demo_prints_what_it_promises(demo: Demo) -> None:
     for promised in (
-        "gate: PASS",
+        "gate: PROMOTE",
         "domain_cloze",
         "model version",
         "endpoint",
@@ -285,7 +285,7 @@ def _failed_gate(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, ada
         params.score, params.common, base=base, adapter=adapter, champion=champion, evaluation=evaluation, out=evaluated
     )
     report = gate.run(params.gate, params.common, baseline=demo.run / "artifacts/baseline", evaluated=evaluated)
-    assert report.verdict == "fail", report.reasons
+    assert report.verdict == "reject", report.reasons
     assert not report.metrics["domain_cloze"]["passed"], report.reasons
     return report
 

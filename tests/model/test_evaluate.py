@@ -117,5 +117,5 @@ def test_an_untrained_adapter_is_the_base_and_fails_the_gate(
         out=tmp_path / "evaluate",
     )
     report = gate.run(GATE, common, baseline=tmp_path / "baseline", evaluated=tmp_path / "evaluate")
-    assert report.verdict == "fail"
+    assert report.verdict == "reject"
     assert report.reasons[0] == "the adapter changes nothing: on all 20 items the candidate is the base"

@@ -50,9 +50,11 @@ def gate(
 
 def test_better_on_the_domain_and_itself_elsewhere_passes(tmp_path: Path) -> None:
     report = gate(tmp_path, {"domain": 160, "general": 236})
-    assert report.verdict == "pass"
+    assert report.verdict == "promote"
     # 40 items in 20 clusters of two, all won: 2^-20.
-    assert report.headline() == ("pass: domain cloze 0.300 → 0.400 (+33%, p 9.5e-07), general 0.600 → 0.590 (98% kept)")
+    assert report.headline() == (
+        "promote: domain cloze 0.300 → 0.400 (+33%, p 9.5e-07), general 0.600 → 0.590 (98% kept)"
+    )
     domain = report.metrics["domain_cloze"]
     assert (domain["base"], domain["candidate"], domain["champion"]) == (0.3, 0.4, None)
     assert (domain["difference"], domain["p_value"], domain["n"], domain["clusters"]) == (0.1, 9.54e-07, 400, 200)
@@ -65,14 +67,14 @@ def test_better_on_the_domain_and_itself_elsewhere_passes(tmp_path: Path) -> Non
 
 def test_a_model_that_changed_nothing_fails_and_says_so(tmp_path: Path) -> None:
     report = gate(tmp_path, {"domain": 120, "general": 240})
-    assert report.verdict == "fail"
+    assert report.verdict == "reject"
     assert report.reasons[0] == "the adapter changes nothing: on all 816 items the candidate is the base"
     assert report.metrics["domain_cloze"]["p_value"] == 1.0
 
 
 def test_a_gain_too_small_fails_with_the_gain_and_what_was_asked(tmp_path: Path) -> None:
     report = gate(tmp_path, {"domain": 144, "general": 240})
-    assert report.verdict == "fail"
+    assert report.verdict == "reject"
     assert report.reasons[0] == (
         "domain cloze 0.300 → 0.360, +20.0% (+25% or more asked), p 0.00024 (below 0.05 asked; "
         "400 items in 200 clusters)"
@@ -90,14 +92,14 @@ def test_a_large_gain_by_luck_fails(tmp_path: Path) -> None:
         baseline=tmp_path / "baseline",
         evaluated=tmp_path / "evaluate",
     )
-    assert report.verdict == "fail"
+    assert report.verdict == "reject"
     assert "+33.3%" in report.reasons[0]
     assert "p 0.25 (below 0.05 asked" in report.reasons[0]
 
 
 def test_forgetting_fails(tmp_path: Path) -> None:
     report = gate(tmp_path, {"domain": 200, "general": 204})
-    assert report.verdict == "fail"
+    assert report.verdict == "reject"
     assert report.reasons[0].startswith("general cloze 0.600 → 0.510, 85.0% kept (90% or more asked)")
     assert not report.metrics["general_cloze"]["passed"]
     assert report.metrics["domain_cloze"]["passed"]
@@ -107,12 +109,12 @@ def test_keeping_just_enough_without_being_sure_of_it_fails(tmp_path: Path) -> N
     report = gate(tmp_path, {"domain": 200, "general": 217})
     assert report.metrics["general_cloze"]["retention"] > 0.9
     assert report.metrics["general_cloze"]["excess_bound"] < 0
-    assert report.verdict == "fail"
+    assert report.verdict == "reject"
 
 
 def test_better_than_the_champion_passes(tmp_path: Path) -> None:
     report = gate(tmp_path, {"domain": 200, "general": 238}, {"domain": 170, "general": 236})
-    assert report.verdict == "pass"
+    assert report.verdict == "promote"
     assert report.champion == {"version": "3", "sha256": CHAMPION}
     assert report.metrics["domain_cloze"]["champion"] == 0.425
     assert report.metrics["domain_cloze"]["against_champion"]["difference"] == 0.075
@@ -122,21 +124,21 @@ def test_better_than_the_champion_passes(tmp_path: Path) -> None:
 
 def test_better_than_the_base_but_not_than_the_champion_fails(tmp_path: Path) -> None:
     report = gate(tmp_path, {"domain": 170, "general": 238}, {"domain": 200, "general": 236})
-    assert report.verdict == "fail"
+    assert report.verdict == "reject"
     assert report.reasons[0] == ("against champion 3, domain cloze 0.500 → 0.425, p 1 (better with p below 0.05 asked)")
     assert report.metrics["domain_cloze"]["passed"]
 
 
 def test_worse_in_general_than_the_champion_fails(tmp_path: Path) -> None:
     report = gate(tmp_path, {"domain": 200, "general": 232}, {"domain": 170, "general": 300})
-    assert report.verdict == "fail"
+    assert report.verdict == "reject"
     assert report.reasons[0].startswith("against champion 3, general cloze 0.750 → 0.580, 77.3% kept")
 
 
 def test_the_champion_itself_fails_because_nothing_would_change(tmp_path: Path) -> None:
     same = {"domain": 200, "general": 236}
     report = gate(tmp_path, same, same, champion_sha256=CANDIDATE)
-    assert report.verdict == "fail"
+    assert report.verdict == "reject"
     assert report.reasons[0] == ("the candidate is champion 3, byte for byte: releasing it would change nothing")
 
 

@@ -62,7 +62,7 @@ def test_the_quantised_model_is_measured_on_every_task_and_named_by_its_hash(
     finished_run: Path, candidate: Path, evaluation: Path, tmp_path: Path
 ) -> None:
     report = judged(finished_run, candidate, evaluation, tmp_path, 0.5)
-    assert report.verdict == "pass"
+    assert report.verdict == "promote"
     assert report.quantized_sha256 == read_report("quantize", finished_run)["quantized_sha256"]
     assert list(report.metrics) == [
         "domain_cloze",
@@ -74,7 +74,7 @@ def test_the_quantised_model_is_measured_on_every_task_and_named_by_its_hash(
     assert bits["difference"] != 0
     assert bits["passed"]
     assert read_jsonl(tmp_path / "domain_text.jsonl") != read_jsonl(candidate / "domain_text.jsonl")
-    assert report.headline().startswith("pass: domain cloze")
+    assert report.headline().startswith("promote: domain cloze")
 
 
 def test_losing_more_than_allowed_is_a_verdict_with_its_reason(
@@ -87,7 +87,7 @@ def test_losing_more_than_allowed_is_a_verdict_with_its_reason(
             rows = [{**row, "log_likelihood": row["log_likelihood"] / 2} for row in rows]
         write_jsonl(better / path.name, rows)
     report = judged(finished_run, better, evaluation, tmp_path / "out", 0.9)
-    assert report.verdict == "fail"
+    assert report.verdict == "reject"
     assert report.reasons[0].startswith("domain bits per byte")
     assert "% kept (90% or more asked)" in report.reasons[0]
 

@@ -32,7 +32,7 @@ def test_the_bento_holds_the_judged_model_and_says_so(gated_run: Path) -> None:
     manifest = read_json(source / "manifest.json")
     assert manifest == report["manifest"]
     assert (manifest["version"], manifest["sha256"], manifest["max_prompt_tokens"]) == ("1", judged, 96)
-    assert manifest["gate"]["verdict"] == "pass"
+    assert manifest["gate"]["verdict"] == "promote"
     assert connect().get_model_version(MODEL, "1").tags["bento"] == report["bento"]
     pins = (source / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert all("==" in pin for pin in pins)
@@ -56,8 +56,8 @@ def test_other_weights_than_the_judged_ones_are_refused(gated_run: Path) -> None
 
 def test_a_quantised_model_that_failed_its_gate_is_refused(gated_run: Path) -> None:
     register(gated_run)
-    edit(gated_run, "evaluate_quantized", verdict="fail", reasons=["domain cloze kept 0.81"])
-    with pytest.raises(UserError, match=r"evaluate_quantized is fail: domain cloze kept 0\.81"):
+    edit(gated_run, "evaluate_quantized", verdict="reject", reasons=["domain cloze kept 0.81"])
+    with pytest.raises(UserError, match=r"evaluate_quantized is reject: domain cloze kept 0\.81"):
         package(gated_run)
 
 

@@ -31,7 +31,7 @@ def test_registers_the_adapter_as_challenger_with_its_evidence(gated_run: Path) 
     assert version.tags["dataset_sha256"] == "d" * 64
     assert len(version.tags["git_commit"]) == 40
     assert version.tags["run"] == "run-a"
-    assert version.tags["gate.verdict"] == "pass"
+    assert version.tags["gate.verdict"] == "promote"
     assert json.loads(version.tags["gate.reasons"]) == ["domain cloze 0.300 → 0.450"]
     run = connect().get_run(version.run_id)
     assert run.data.params["train.rank"] == "16"
@@ -73,8 +73,8 @@ def test_the_registered_model_writes_what_the_merged_model_writes(gated_run: Pat
 
 
 def test_a_failed_gate_is_refused_with_its_reasons(gated_run: Path) -> None:
-    edit(gated_run, "gate", verdict="fail", reasons=["no gain: p = 0.31"])
-    with pytest.raises(UserError, match=r"fail: no gain: p = 0\.31"):
+    edit(gated_run, "gate", verdict="reject", reasons=["no gain: p = 0.31"])
+    with pytest.raises(UserError, match=r"reject: no gain: p = 0\.31"):
         register(gated_run)
 
 

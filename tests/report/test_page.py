@@ -122,7 +122,7 @@ def test_the_command_writes_equal_bytes_for_equal_runs_and_prints_the_path(
 
 
 def test_a_report_of_another_version_is_called_outdated(tmp_path: Path) -> None:
-    write_json(report_path("gate", tmp_path), {"stage": "gate", "verdict": "pass"})
+    write_json(report_path("gate", tmp_path), {"stage": "gate", "verdict": "promote"})
     page = compose(Material(tmp_path))
     assert page.header.verdict.text == "not yet decided"
     assert "The report of gate is from another version of it" in render(page)

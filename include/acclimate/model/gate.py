@@ -1,6 +1,6 @@
 """Decide whether the candidate may be released: better on the domain, and still itself elsewhere.
 
-    reports/gate.json   {"verdict": "pass", "reasons": ["domain cloze 0.303 → 0.416: …"], "metrics": {…}}
+    reports/gate.json   {"verdict": "promote", "reasons": ["domain cloze 0.303 → 0.416: …"], "metrics": {…}}
 
 Every rule must hold. That needs no correction for several tests: a candidate that should fail is let
 through only if it passes the one rule it breaks (intersection–union test, Berger 1982). A failed gate
@@ -39,7 +39,7 @@ class GateReport:
     """The verdict and everything it rests on."""
 
     verdict: str
-    """'pass' or 'fail'."""
+    """'promote' or 'reject'."""
     reasons: list[str]
     """One sentence per rule, broken ones first."""
     metrics: dict[str, dict[str, Any]]
@@ -53,7 +53,7 @@ class GateReport:
     summary: str
 
     def headline(self) -> str:
-        """'pass: domain cloze 0.303 → 0.416 (+37 %, p 0.0001), general 0.620 → 0.598 (96 % kept)'."""
+        """'promote: domain cloze 0.303 → 0.416 (+37 %, p 0.0001), general 0.620 → 0.598 (96 % kept)'."""
         return f"{self.verdict}: {self.summary}"
 
 
@@ -89,8 +89,8 @@ def run(params: GateParams, common: CommonParams, *, baseline: Path, evaluated: 
 
 
 def verdict(checks: Sequence[Check]) -> str:
-    """'pass' if every rule holds."""
-    return "pass" if all(check.passed for check in checks) else "fail"
+    """'promote' if every rule holds, else 'reject'."""
+    return "promote" if all(check.passed for check in checks) else "reject"
 
 
 def reasons(checks: Sequence[Check]) -> list[str]:

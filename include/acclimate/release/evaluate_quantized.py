@@ -31,7 +31,7 @@ class EvaluateQuantizedReport:
     """The verdict on the quantised model and everything it rests on."""
 
     verdict: str
-    """'pass' or 'fail'."""
+    """'promote' or 'reject'."""
     reasons: list[str]
     """One sentence per task, losses that are too large first."""
     metrics: dict[str, dict[str, Any]]
@@ -43,7 +43,7 @@ class EvaluateQuantizedReport:
     """Of the folder that was judged: `package` takes no other."""
 
     def headline(self) -> str:
-        """'pass: domain cloze 0.416 → 0.412, general cloze 0.598 → 0.599, bits per byte 2.61 → 2.62 / …'."""
+        """'promote: domain cloze 0.416 → 0.412, general cloze 0.598 → 0.599, bits per byte 2.61 → 2.62 / …'."""
         shown = {name: f"{metric['base']:.3f} → {metric['candidate']:.3f}" for name, metric in self.metrics.items()}
         per_byte = f"{shown['domain_bits_per_byte']} / {shown['general_bits_per_byte']}"
         cloze = f"domain cloze {shown['domain_cloze']}, general cloze {shown['general_cloze']}"

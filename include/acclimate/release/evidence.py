@@ -67,9 +67,9 @@ def read_evidence(checkout: Path) -> Evidence:
     )
 
 
-def require_pass(report: dict[str, Any], stage: str) -> None:
-    """Raise UserError with the gate's own reasons unless its verdict is pass."""
-    if report["verdict"] != "pass":
+def require_promote(report: dict[str, Any], stage: str) -> None:
+    """Raise UserError with the gate's own reasons unless its verdict is promote."""
+    if report["verdict"] != "promote":
         raise UserError(
             f"the verdict of {stage} is {report['verdict']}: {'; '.join(report['reasons'])}",
             why="a model that did not pass its gate is not released",

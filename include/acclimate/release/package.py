@@ -24,7 +24,7 @@ from acclimate.core.home import state
 from acclimate.core.params import Params, load
 from acclimate.core.reports import report_path
 from acclimate.release import weights
-from acclimate.release.evidence import Evidence, read_evidence, read_required, require_pass
+from acclimate.release.evidence import Evidence, read_evidence, read_required, require_promote
 from acclimate.release.registry import CHALLENGER, CHAMPION, aliases, connect
 from acclimate.release.weights import folder_sha256
 
@@ -53,7 +53,7 @@ def package(checkout: Path) -> dict[str, Any]:
     """
     params = load(checkout / "params.yaml")
     evidence = read_evidence(checkout)
-    require_pass(evidence.gate, "gate")
+    require_promote(evidence.gate, "gate")
     registered = read_required(checkout, "register")
     client = connect()
     _require_same_adapter(client.get_model_version(registered["model"], registered["version"]), evidence)
@@ -128,7 +128,7 @@ def _judged_model(checkout: Path, params: Params, evidence: Evidence) -> Path:
     judged = quantize["merged_sha256"]
     if params.package.weights == "quantized":
         verdict = read_required(checkout, "evaluate_quantized")
-        require_pass(verdict, "evaluate_quantized")
+        require_promote(verdict, "evaluate_quantized")
         judged = verdict["quantized_sha256"]
     model = checkout / "artifacts/quantize" / params.package.weights
     if (found := folder_sha256(model)) != judged:

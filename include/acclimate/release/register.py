@@ -25,7 +25,7 @@ from acclimate.core.home import home
 from acclimate.core.ledger import read_ledger
 from acclimate.core.params import Params, load
 from acclimate.core.reports import report_path
-from acclimate.release.evidence import ADAPTER_FILES, Evidence, read_evidence, require_pass
+from acclimate.release.evidence import ADAPTER_FILES, Evidence, read_evidence, require_promote
 from acclimate.release.reference import reference_questions
 from acclimate.release.registry import CHALLENGER, aliases, connect, experiment, model_name, tracking_uri
 
@@ -56,7 +56,7 @@ def register(checkout: Path) -> dict[str, Any]:
     """
     params = load(checkout / "params.yaml")
     evidence = read_evidence(checkout)
-    require_pass(evidence.gate, "gate")
+    require_promote(evidence.gate, "gate")
     client = connect()
     name = model_name(params.ingest.domain)
     found = _registered(client, name, evidence) or _log_and_create(client, name, checkout, params, evidence)

@@ -8,7 +8,20 @@ from dataclasses import dataclass, field
 from acclimate.core.ledger import Use
 from acclimate.release.quantize import QuantizeReport
 from acclimate.report import formats
-from acclimate.report.blocks import Block, Cell, Column, Facts, Figure, Mark, Missing, Note, Points, Section, Table
+from acclimate.report.blocks import (
+    Block,
+    Cell,
+    Column,
+    Facts,
+    Figure,
+    Mark,
+    Missing,
+    Note,
+    Points,
+    Section,
+    Table,
+    Tone,
+)
 from acclimate.report.drawing import Picture
 from acclimate.report.material import Material
 from acclimate.report.plots import Estimate, differences
@@ -68,8 +81,9 @@ class Decision:
 
 
 def verdict_mark(verdict: str) -> Mark:
-    """The verdict as a pill: pass is good, anything else is not."""
-    return Mark(verdict, "good" if verdict == "pass" else "bad")
+    """The verdict as a pill."""
+    tones: dict[str, Tone] = {"promote": "good", "reject": "bad", "inconclusive": "warning"}
+    return Mark(verdict, tones[verdict])
 
 
 def gate(material: Material) -> Section:

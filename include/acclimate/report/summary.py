@@ -61,10 +61,10 @@ def _sentences(material: Material, domain: str, gate: Decision | Missing) -> Ite
         return
     yield from _comparison(gate)
     # Broken rules come first among the reasons.
-    yield "It passed the gate." if gate.verdict == "pass" else f"It did not pass the gate: {gate.reasons[0]}."
+    yield "It passed the gate." if gate.verdict == "promote" else f"It did not pass the gate: {gate.reasons[0]}."
     quantised = material.report("evaluate_quantized", Decision)
     if isinstance(quantised, Decision):
-        passed = "passed its own gate" if quantised.verdict == "pass" else "did not pass its own gate"
+        passed = "passed its own gate" if quantised.verdict == "promote" else "did not pass its own gate"
         yield f"Its quantised form {passed}."
     outdated = [stage for stage, problem in states(material).items() if problem not in ("", UNRECORDED)]
     if outdated:
