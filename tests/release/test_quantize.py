@@ -51,6 +51,22 @@ def test_the_quantised_model_predicts_nearly_what_the_merged_model_does(finished
     assert float(torch.nn.functional.cosine_similarity(logits[0], logits[1], dim=0)) > 0.98
 
 
+def test_a_cpu_computes_with_exactly_the_weights_that_the_packed_layers_stand_for(finished_run: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, GPTQConfig
+
+    folder = finished_run / "artifacts/quantize/quantized"
+    packed = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, quantization_config=GPTQConfig(bits=4, backend="torch"), local_files_only=True
+    ).eval()
+    unpacked, tokenizer = load_model(folder)
+    encoded = tokenizer(PROMPT, return_tensors="pt", return_token_type_ids=False)
+    with torch.inference_mode():
+        assert torch.equal(unpacked(**encoded).logits, packed(**encoded).logits)
+    assert not [name for name, layer in unpacked.named_modules() if hasattr(layer, "qweight")]
+    assert [name for name, layer in packed.named_modules() if hasattr(layer, "qweight")]
+
+
 def test_no_file_names_a_path_of_this_machine(finished_run: Path) -> None:
     for path in (finished_run / "artifacts/quantize").rglob("*.json"):
         assert str(Path.home().anchor) + "tmp" not in path.read_text(encoding="utf-8"), path
