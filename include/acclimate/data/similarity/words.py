@@ -46,10 +46,8 @@ _VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 
 def words(text: str) -> list[str]:
     """The words of `text` in order, normalised so that case, punctuation and spacing do not matter."""
-    if text.isascii():
-        found = _ASCII_WORD.findall(text.lower())
-    else:
-        found = _word_pattern().findall(text.translate(_FOLDED))
+    ascii_only = text.isascii()
+    found = _ASCII_WORD.findall(text.lower()) if ascii_only else _word_pattern().findall(text.translate(_FOLDED))
     return [word for each in found if (word := each.strip("_"))]
 
 
