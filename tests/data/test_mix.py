@@ -12,6 +12,7 @@ import pytest
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_jsonl, read_parquet
 from acclimate.core.params import CommonParams, MixParams
+from acclimate.core.records import pair_text
 from acclimate.data.mix import MixReport, run, warnings
 from acclimate.data.seeded import chance
 
@@ -48,10 +49,9 @@ def mix(tmp_path: Path, document: Make, write_documents: Write) -> Mix:
     ) -> MixReport:
         scored = [{"quality_score": quality[i % len(quality)]} for i in range(max(documents, questions))]
         rows = [document(f"Text {i}. " + "clay and fire " * 20, **scored[i]) for i in range(documents)]
-        rows += [
-            document(f"Question: {i}? {'why ' * 15}\nAnswer: {i}. {'é' * 10}", type="qa_pair", **scored[i])
-            for i in range(questions)
-        ]
+        for i in range(questions):
+            pair = {"question": f"{i}? {'why ' * 15}", "answer": f"{i}. {'é' * 10}"}
+            rows.append(document(pair_text(**pair), type="qa_pair", **pair, **scored[i]))
         fields = {"domain": "general", "quality_score": general_quality}
         replay = [document(f"Note {i}. " + "rain and wind " * 20, **fields) for i in range(general)]
         (tmp_path / "out").mkdir(exist_ok=True)
@@ -90,6 +90,15 @@ def test_documents_are_cut_at_a_word_and_questions_are_whole(mix: Mix, tmp_path:
         True
     }
     assert all(row["text"].endswith("é" * 10) for row in _rows(tmp_path) if row["kind"] == "domain_questions")
+
+
+def test_a_question_comes_with_its_parts_and_nothing_else_does(mix: Mix, tmp_path: Path) -> None:
+    mix()
+    for row in _rows(tmp_path):
+        parts = row.keys() - {"id", "kind", "text"}
+        assert parts == ({"question", "answer"} if row["kind"] == "domain_questions" else set())
+        if parts:
+            assert row["text"] == pair_text(row["question"], row["answer"])
 
 
 def test_the_hash_is_that_of_the_file_and_equal_runs_are_equal(mix: Mix, tmp_path: Path) -> None:
@@ -143,7 +152,7 @@ def test_the_default_is_what_it_was_before_there_were_strategies(mix: Mix, tmp_p
     order = [chance(1729, f"order/{row['id']}") for row in _rows(tmp_path)]
     assert order == sorted(order)
     assert all(max(chances) < len(chances) / 100 * 1.5 for chances in kinds.values()), "the lowest draws are taken"
-    assert [list(row) for row in _rows(tmp_path)] == [["id", "kind", "text"]] * len(order)
+    assert [list(row)[:3] for row in _rows(tmp_path)] == [["id", "kind", "text"]] * len(order)
 
 
 def test_records_are_the_rows_of_the_training_set_in_its_order(mix: Mix, tmp_path: Path) -> None:

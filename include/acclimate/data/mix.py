@@ -21,7 +21,7 @@ import numpy as np
 from acclimate.core.files import sha256, write_jsonl, write_parquet
 from acclimate.core.params import CommonParams, MixParams
 from acclimate.data.mixing import curriculum, difficulty, diversity
-from acclimate.data.mixing.candidates import KINDS, Measures, Pool, scan
+from acclimate.data.mixing.candidates import KINDS, PAIR, Measures, Pool, scan
 from acclimate.data.mixing.strategies import affordable, choose, wanted_shares
 from acclimate.data.mixing.training_set import training_rows, training_set
 
@@ -107,7 +107,7 @@ def run(params: MixParams, common: CommonParams, *, domain: Path, general: Path,
         less += [f"{kind}: {note}" for note in scarce]
     table = training_set(params, common, pools, chosen, (domain, general))
     write_jsonl(out / "train.jsonl", training_rows(table))
-    write_parquet(out / "records.parquet", table.drop_columns(["text"]))
+    write_parquet(out / "records.parquet", table.drop_columns(["text", *PAIR]))
     return _report(params, shares, pools, table, dataset_sha256=sha256(out / "train.jsonl"), notes=notes + less)
 
 

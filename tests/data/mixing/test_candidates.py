@@ -50,7 +50,7 @@ def test_pairs_of_the_domain_are_questions_and_everything_general_is_replay(file
 
 def test_the_text_at_a_place_has_the_bytes_that_were_counted(files: tuple[Path, Path]) -> None:
     for kind, pool in scan(*files, ALL).items():
-        texts = training_texts(files[kind == KINDS[2]], pool.places, 40).to_pylist()
+        texts = training_texts(files[kind == KINDS[2]], pool.places, 40).column("text").to_pylist()
         assert [len(text.encode()) for text in texts] == pool.bytes.tolist()
         assert pool.chances[0] == chance(1729, f"mix/{pool.facts['id'][0].as_py()}")
         if kind == "domain_questions":

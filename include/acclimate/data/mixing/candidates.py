@@ -1,7 +1,7 @@
 """What the training set is chosen from, as columns: a file is read twice, its texts are never all in memory.
 
     pools = scan(domain, general, measures)            # first pass: numbers about every candidate
-    texts = training_texts(domain, places, 1200)       # second pass: the texts of those chosen
+    texts = training_texts(domain, places, 1200)       # second pass: what is read of those chosen
 
 What a candidate costs in memory does not depend on how long its text is (bench/mix.py: a million of them).
 """
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 KINDS = ("domain_documents", "domain_questions", "general_replay")
 FACTS = ("id", "source", "licence", "language", "quality_score", "difficulty")
 """Columns of a candidate that are kept beside its numbers."""
+PAIR = ("question", "answer", "context")
+"""What a question is made of: training writes it in the form that the model is to answer in."""
 _BATCH = 4096
 """Texts held at once; with what measuring them takes, below 200 MB."""
 
@@ -78,20 +80,24 @@ def scan(domain: Path, general: Path, measures: Measures) -> dict[str, Pool]:
     return dict(zip(KINDS, (documents, questions, replay), strict=True))
 
 
-def training_texts(path: Path, places: NDArray[np.int64], max_document_characters: int) -> pa.ChunkedArray:
-    """The training texts of the rows at `places` (ascending), in that order."""
+def training_texts(path: Path, places: NDArray[np.int64], max_document_characters: int) -> pa.Table:
+    """`text` and PAIR of the rows at `places` (ascending), in that order."""
     import pyarrow as pa
 
-    chunks = [
-        _training_texts(batch.filter(pa.array(wanted)), max_document_characters)
-        for batch, wanted in _marked(path, places)
-    ]
-    return pa.chunked_array(chunks, type=pa.large_string())
+    names = ("text", *PAIR)
+    schema = pa.schema([(name, pa.large_string()) for name in names])
+    batches = []
+    for batch, wanted in _marked(path, places):
+        rows = batch.filter(pa.array(wanted))
+        parts = [rows.column(name).cast(pa.large_string()) for name in PAIR]
+        texts = _training_texts(rows, max_document_characters)
+        batches.append(pa.record_batch([texts, *parts], schema=schema))
+    return pa.Table.from_batches(batches, schema=schema)
 
 
 def _marked(path: Path, places: NDArray[np.int64]) -> Iterator[tuple[pa.RecordBatch, NDArray[np.bool_]]]:
     """Every batch of the file that holds one of `places`, and which of its rows those are."""
-    for start, batch in _batches(path, ("text", "type")):
+    for start, batch in _batches(path, ("text", "type", *PAIR)):
         first, last = np.searchsorted(places, (start, start + batch.num_rows))
         if first < last:
             wanted = np.zeros(batch.num_rows, dtype=np.bool_)

@@ -7,7 +7,8 @@
 Each stage goes from easy to hard (Bengio et al. 2009, Curriculum Learning) with its kinds mixed evenly, and each
 holds replay, because what is not replayed towards the end is what the end forgets. The columns sum to 1: the
 training set is the same as without a curriculum, only its order is another. Training reads train.jsonl in
-order and packs it in order; if train.steps ends before the file does, the hardest part is what is left out.
+order and packs it in order; if the steps of a train stage end before its texts do, the hardest part is what is left
+out.
 """
 
 from __future__ import annotations

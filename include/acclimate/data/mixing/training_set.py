@@ -1,6 +1,6 @@
 """The chosen candidates as one table in training order: their texts, and what is known of each.
 
-    train.jsonl        id, kind, text
+    train.jsonl        id, kind, text; of domain_questions also question, answer and, where there is one, context
     records.parquet    id, kind, source, licence, language, quality, bytes, estimated_tokens, difficulty, stage,
                        content
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from acclimate.data.mixing import curriculum, difficulty
-from acclimate.data.mixing.candidates import KINDS, Pool, training_texts
+from acclimate.data.mixing.candidates import KINDS, PAIR, Pool, training_texts
 from acclimate.data.seeded import chance
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from acclimate.core.params import CommonParams, MixParams
+
+
+QUESTIONS = KINDS[1]
 
 
 def training_set(
@@ -63,8 +66,12 @@ def training_set(
 
 def training_rows(table: pa.Table) -> Iterator[dict[str, Any]]:
     """The rows of train.jsonl."""
-    for batch in table.select(["id", "kind", "text"]).to_batches(4096):
-        yield from batch.to_pylist()
+    for batch in table.select(["id", "kind", "text", *PAIR]).to_batches(4096):
+        for row in batch.to_pylist():
+            parts = {name: row.pop(name) for name in PAIR}
+            if row["kind"] == QUESTIONS:
+                row |= {name: part for name, part in parts.items() if part is not None}
+            yield row
 
 
 def _order(
@@ -98,8 +105,11 @@ def _of_file(
         parts.append(facts.append_column("place", pa.array(pool.places[rows])))
     table = pa.concat_tables(parts).sort_by("place")
     places = table.column("place").to_numpy()
-    texts = training_texts(path, places, max_document_characters)
-    return table.drop_columns(["place"]).append_column("text", texts).rename_columns({"quality_score": "quality"})
+    table = table.drop_columns(["place"]).rename_columns({"quality_score": "quality"})
+    read = training_texts(path, places, max_document_characters)
+    for name in read.column_names:
+        table = table.append_column(name, read.column(name))
+    return table
 
 
 def _shuffled(chances: NDArray[np.float64], ids: pa.ChunkedArray) -> NDArray[np.int64]:
