@@ -29,6 +29,6 @@ with DAG("adapt_model", schedule=[DATASET], params=follow_form(), max_active_run
     register = ActionOperator(task_id="register", action="register", outlets=[CHALLENGER])
 
     opened >> champion
-    [stage["train"], champion] >> new >> stage["evaluate"]
+    [stage["compose"], champion] >> new >> stage["evaluate"]
     [stage["baseline"], stage["gate"]] >> report
     [stage["gate"], report] >> gate_passed >> seal >> register

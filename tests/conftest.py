@@ -12,6 +12,7 @@ import pytest
 
 from acclimate.core.files import read_json, write_json, write_jsonl, write_parquet
 from acclimate.core.params import load, with_changes
+from acclimate.core.records import pair_text
 from acclimate.core.reports import report_path, write_report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,9 +26,12 @@ SMALL = {
     "base.sequence_tokens": 128,
     "base.batch_sequences": 2,
     "base.steps": 4,
-    "train.steps": 4,
-    "train.sequence_tokens": 64,
-    "train.batch_sequences": 2,
+    "train_domain.steps": 3,
+    "train_domain.sequence_tokens": 64,
+    "train_domain.batch_sequences": 2,
+    "train_task.steps": 2,
+    "train_task.sequence_tokens": 64,
+    "train_task.batch_sequences": 2,
     "quantize.group_size": 32,
     "quantize.calibration_texts": 8,
     "package.max_prompt_tokens": 96,
@@ -35,6 +39,7 @@ SMALL = {
     "drift.min_requests": 20,
     "drift.permutations": 200,
 }
+ANSWER = "It reduces an array."
 QUESTIONS = [
     f"What does numpy.{verb}{noun} do along axis {axis}?"
     for verb in ("arg", "cum", "nan")
@@ -52,7 +57,8 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (checkout / "params.yaml").write_text(with_changes(text, SMALL), encoding="utf-8")
     (checkout / "dvc.lock").write_text("schema: '2.0'\n", encoding="utf-8")
     rows = [
-        {"id": str(place), "kind": "domain_questions", "text": f"Question: {question}\nAnswer: It reduces an array."}
+        {"id": str(place), "kind": "domain_questions", "text": pair_text(question, ANSWER)}
+        | {"question": question, "answer": ANSWER}
         for place, question in enumerate(QUESTIONS)
     ]
     rows.append({"id": "g", "kind": "general_replay", "text": "os.path.join\n\nJoin two paths."})
@@ -98,8 +104,8 @@ def another_run(gated_run: Path, tmp_path: Path) -> Path:
     """A second gated run with the same base and another adapter."""
     other = Path(shutil.copytree(gated_run, tmp_path / "run-b"))
     text = (other / "params.yaml").read_text(encoding="utf-8")
-    (other / "params.yaml").write_text(with_changes(text, {"train.learning_rate": 0.004}), encoding="utf-8")
-    for folder in ("train", "quantize"):
+    (other / "params.yaml").write_text(with_changes(text, {"train_domain.learning_rate": 0.004}), encoding="utf-8")
+    for folder in ("train_domain", "train_task", "compose", "quantize"):
         shutil.rmtree(other / "artifacts" / folder)
     adapt(other)
     return other
@@ -107,19 +113,29 @@ def another_run(gated_run: Path, tmp_path: Path) -> Path:
 
 def adapt(checkout: Path) -> None:
     """Train, merge and quantise for real, and write the verdicts that the gates would."""
-    from acclimate.model import train
+    from acclimate.model import compose, train_domain, train_task
     from acclimate.release import quantize
 
     params = load(checkout / "params.yaml")
     base, dataset = checkout / "artifacts/base", checkout / "artifacts/mix/train.jsonl"
-    adapter, quantized = checkout / "artifacts/train", checkout / "artifacts/quantize"
-    adapter.mkdir()
-    quantized.mkdir()
-    trained = train.run(params.train, params.common, base=base, dataset=dataset, out=adapter)
-    write_report(report_path("train", checkout), "train", trained)
+    names = ("train_domain", "train_task", "compose", "quantize")
+    domain, task, adapter, quantized = (checkout / "artifacts" / name for name in names)
+    for folder in (domain, task, adapter, quantized):
+        folder.mkdir()
+    reports = {
+        "train_domain": train_domain.run(
+            params.train_domain, params.training, params.common, base=base, dataset=dataset, out=domain
+        ),
+        "train_task": train_task.run(
+            params.train_task, params.training, params.common, base=base, domain=domain, dataset=dataset, out=task
+        ),
+    }
+    composed = compose.run(base=base, domain=domain, task=task, out=adapter)
+    for stage, report in {**reports, "compose": composed}.items():
+        write_report(report_path(stage, checkout), stage, report)
     small = quantize.run(params.quantize, params.common, base=base, adapter=adapter, dataset=dataset, out=quantized)
     write_report(report_path("quantize", checkout), "quantize", small)
-    _verdicts(checkout, trained.adapter_sha256, small.quantized_sha256)
+    _verdicts(checkout, composed.adapter_sha256, small.quantized_sha256)
 
 
 def _base(checkout: Path) -> None:

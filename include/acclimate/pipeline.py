@@ -132,12 +132,26 @@ STAGES: dict[str, Stage] = {
             libraries=(*_TORCH, "lm_eval.evaluator"),
         ),
         Stage(
-            "train",
-            "acclimate.model.train",
-            ("train", "common"),
+            "train_domain",
+            "acclimate.model.train_domain",
+            ("train_domain", "training", "common"),
             {"base": "artifacts/base", "dataset": "artifacts/mix/train.jsonl"},
             certified=("dataset",),
             libraries=(*_TORCH, "peft"),
+        ),
+        Stage(
+            "train_task",
+            "acclimate.model.train_task",
+            ("train_task", "training", "common"),
+            {"base": "artifacts/base", "domain": "artifacts/train_domain", "dataset": "artifacts/mix/train.jsonl"},
+            certified=("dataset",),
+            libraries=(*_TORCH, "peft"),
+        ),
+        Stage(
+            "compose",
+            "acclimate.model.compose",
+            (),
+            {"base": "artifacts/base", "domain": "artifacts/train_domain", "task": "artifacts/train_task"},
         ),
         Stage(
             "evaluate",
@@ -145,7 +159,7 @@ STAGES: dict[str, Stage] = {
             ("score", "common"),
             {
                 "base": "artifacts/base",
-                "adapter": "artifacts/train",
+                "adapter": "artifacts/compose",
                 "champion": "champion",
                 "evaluation": _EVALUATION,
             },
@@ -163,7 +177,7 @@ STAGES: dict[str, Stage] = {
             "quantize",
             "acclimate.release.quantize",
             ("quantize", "common"),
-            {"base": "artifacts/base", "adapter": "artifacts/train", "dataset": "artifacts/mix/train.jsonl"},
+            {"base": "artifacts/base", "adapter": "artifacts/compose", "dataset": "artifacts/mix/train.jsonl"},
             libraries=(*_TORCH, "peft", "gptqmodel"),
         ),
         Stage(
@@ -240,11 +254,12 @@ def run_stage(name: str, *, started: float) -> Report:
     require_free_disk(Path(), params.common.min_free_disk_mb)
     _let_waiting_threads_sleep()
     _keep_libraries_quiet()
-    for library in stage.libraries:
-        importlib.import_module(library)
+    sections = [params.section(section) for section in stage.sections]
+    if all(getattr(section, "enabled", True) for section in sections):  # a stage that is off loads nothing
+        for library in stage.libraries:
+            importlib.import_module(library)
     module = importlib.import_module(stage.module)
     ready = time.perf_counter()
-    sections = [params.section(section) for section in stage.sections]
     inputs = {keyword: Path(path) for keyword, path in stage.inputs.items()}
     if stage.judges:
         models = {keyword: inputs[keyword] for keyword in stage.judges}

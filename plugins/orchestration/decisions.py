@@ -30,7 +30,7 @@ def is_new(run: str) -> bool:
     """Whether the candidate is another adapter than the champion it would be compared with."""
     worktree = run_path(home(), run)
     champion = read_json(worktree / "champion/champion.json")
-    candidate = read_report("train", worktree)["adapter_sha256"]
+    candidate = read_report("compose", worktree)["adapter_sha256"]
     same = champion.get("adapter_sha256") == candidate
     print(f"candidate {candidate[:12]}: " + ("already champion" if same else "new"))
     return not same

@@ -7,14 +7,14 @@ from typing import get_args
 from airflow.sdk import Param
 
 from acclimate.core.home import home
-from acclimate.core.params import MixParams, TrainParams, load
+from acclimate.core.params import MixParams, TrainingParams, load
 from acclimate.core.records import GENERAL
 
 DIALS = {
     "domain": "ingest.domain",
     "mix": "mix.strategy",
     "base_model": "base.model",
-    "strategy": "train.strategy",
+    "strategy": "training.strategy",
     "approval": "promote.approval",
 }
 """Name in the form to the dial it sets."""
@@ -51,9 +51,9 @@ def run_form() -> dict[str, Param]:
             description="`local:tiny`, a folder with safetensors, or a hub id.",
         ),
         "strategy": Param(
-            params.train.strategy,
+            params.training.strategy,
             type="string",
-            enum=list(get_args(TrainParams.model_fields["strategy"].annotation)),
+            enum=list(get_args(TrainingParams.model_fields["strategy"].annotation)),
             title="Adapter",
             description="`lora`; `rslora` scales better at high ranks; `dora` learns direction and magnitude, slower.",
         ),

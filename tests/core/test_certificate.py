@@ -39,7 +39,7 @@ def test_without_a_certificate_nothing_passes(tmp_path: Path) -> None:
         require_certified(tmp_path / "train.jsonl")
 
 
-@pytest.mark.parametrize("stage", ["mix", "base", "train"])
+@pytest.mark.parametrize("stage", ["mix", "base", "train_domain", "train_task"])
 def test_a_stage_that_trains_or_feeds_training_starts_only_on_certified_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:

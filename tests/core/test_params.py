@@ -40,7 +40,7 @@ def test_every_fault_is_told_at_once_with_value_and_line(tmp_path: Path, text: s
     assert f"params.yaml:{line}: dedup.threshold = 1.8: Input should be less than or equal to 1" in message
     assert "common.seeed = 1729: no such dial" in message
     assert "common.seed: Field required" in message
-    assert "train.rank = 'many'" in message
+    assert "training.rank = 'many'" in message
 
 
 def test_a_fault_in_a_list_names_the_entry_and_its_line(tmp_path: Path, text: str) -> None:
@@ -105,18 +105,18 @@ def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
 
 
 def test_changes_replace_values_and_nothing_else(tmp_path: Path, text: str) -> None:
-    changed = with_changes(text, {"train.rank": 8, "promote.approval": True, "base.model": "models/mine: v2"})
+    changed = with_changes(text, {"training.rank": 8, "promote.approval": True, "base.model": "models/mine: v2"})
     path = tmp_path / "params.yaml"
     path.write_text(changed, encoding="utf-8")
     params = load(path)
-    assert (params.train.rank, params.promote.approval, params.base.model) == (8, True, "models/mine: v2")
+    assert (params.training.rank, params.promote.approval, params.base.model) == (8, True, "models/mine: v2")
     differing = [new for old, new in zip(text.splitlines(), changed.splitlines(), strict=True) if old != new]
     assert len(differing) == 3
     assert all("#" in line for line in differing), "the comments stay"
 
 
 def test_a_change_of_something_that_is_no_dial_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match=r"no single value at 'train\.ranks'"):
-        with_changes(text, {"train.ranks": 8})
-    with pytest.raises(UserError, match="no single value at 'train'"):
-        with_changes(text, {"train": 8})
+    with pytest.raises(UserError, match=r"no single value at 'training\.ranks'"):
+        with_changes(text, {"training.ranks": 8})
+    with pytest.raises(UserError, match="no single value at 'training'"):
+        with_changes(text, {"training": 8})

@@ -84,25 +84,25 @@ def test_later_edits_do_not_reach_an_open_run(root: Path) -> None:
 
 
 def test_changes_are_in_the_params_of_the_run_and_nowhere_else(root: Path) -> None:
-    path = open_run(root, "a", {"train.rank": 8, "train.strategy": "dora"})
-    train = load(path / "params.yaml").train
+    path = open_run(root, "a", {"training.rank": 8, "training.strategy": "dora"})
+    train = load(path / "params.yaml").training
     assert (train.rank, train.strategy) == (8, "dora")
-    assert load(root / "params.yaml").train.rank == 16
-    assert runs(root)[0].changes == {"train.rank": 8, "train.strategy": "dora"}
+    assert load(root / "params.yaml").training.rank == 16
+    assert runs(root)[0].changes == {"training.rank": 8, "training.strategy": "dora"}
 
 
 def test_a_change_that_breaks_a_rule_leaves_nothing_behind(root: Path) -> None:
-    with pytest.raises(UserError, match=r"params\.yaml:\d+: train\.rank = 0") as fault:
-        open_run(root, "a", {"train.rank": 0})
-    assert fault.value.fix == "ask for something else than train.rank=0"
+    with pytest.raises(UserError, match=r"params\.yaml:\d+: training\.rank = 0") as fault:
+        open_run(root, "a", {"training.rank": 0})
+    assert fault.value.fix == "ask for something else than training.rank=0"
     assert (worktrees(root), list((root / ".acclimate/runs").iterdir())) == (1, [root / ".acclimate/runs/.lock"])
 
 
 def test_an_existing_run_refuses_other_dials_and_accepts_its_own(root: Path) -> None:
-    path = open_run(root, "a", {"train.rank": 8})
-    assert open_run(root, "a", {"train.rank": 8}) == path
-    with pytest.raises(UserError, match=r"exists with other dials than train\.rank=4"):
-        open_run(root, "a", {"train.rank": 4})
+    path = open_run(root, "a", {"training.rank": 8})
+    assert open_run(root, "a", {"training.rank": 8}) == path
+    with pytest.raises(UserError, match=r"exists with other dials than training\.rank=4"):
+        open_run(root, "a", {"training.rank": 4})
 
 
 @pytest.mark.parametrize("key", ["", "..", "a/b", "-a", "a.b", "a" * 81])
@@ -151,12 +151,12 @@ def test_dvc_in_the_worktree_uses_the_cache_and_the_local_settings_of_the_checko
 
 
 def test_sealing_commits_lock_and_params_and_tags_them_once(root: Path) -> None:
-    path = open_run(root, "a", {"train.rank": 8})
+    path = open_run(root, "a", {"training.rank": 8})
     (path / "dvc.lock").write_text("schema: '2.0'\n")
     commit = seal_run(root, "a")
     assert seal_run(root, "a") == commit == git(root, "rev-parse", "acclimate/a")
     assert git(root, "rev-parse", f"{commit}^") == git(root, "rev-parse", "HEAD")
-    assert yaml.safe_load(git(root, "show", f"{commit}:params.yaml"))["train"]["rank"] == 8
+    assert yaml.safe_load(git(root, "show", f"{commit}:params.yaml"))["training"]["rank"] == 8
     assert git(root, "log", "-1", "--format=%an <%ae>", commit) == "acclimate <acclimate@localhost>"
 
 
@@ -174,7 +174,7 @@ def test_the_users_hooks_do_not_run_on_our_commits(root: Path) -> None:
     for hook in ("pre-commit", "commit-msg", "post-checkout"):
         (root / ".git/hooks" / hook).write_text("#!/bin/sh\nexit 1\n")
         (root / ".git/hooks" / hook).chmod(0o755)
-    path = open_run(root, "a", {"train.rank": 8})
+    path = open_run(root, "a", {"training.rank": 8})
     assert seal_run(root, "a") == git(path, "rev-parse", "HEAD")
 
 

@@ -41,7 +41,7 @@ stages:
     desc: Write a report
     cmd: bash greet.sh
     deps: [greet.sh]
-    params: [train]
+    params: [training]
     outs: [reports/greet.json]
     meta: {dag: adapt_data, pool: light, retries: 1, timeout: 5}
   crash:

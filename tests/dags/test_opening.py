@@ -52,16 +52,16 @@ def report(root: Path, key: str, stage: str, **values: Any) -> None:
 def test_the_forms_answers_become_dials_of_the_run(checkout: Path) -> None:
     key = opening({"strategy": "dora", "approval": True, "domain": "scientific_python"})
     params = yaml.safe_load((run_path(checkout, key) / "params.yaml").read_text())
-    assert (params["train"]["strategy"], params["promote"]["approval"]) == ("dora", True)
+    assert (params["training"]["strategy"], params["promote"]["approval"]) == ("dora", True)
     record = json.loads((checkout / f".acclimate/runs/{key}.json").read_text())
-    assert record["changes"] == {"train.strategy": "dora", "promote.approval": True}
+    assert record["changes"] == {"training.strategy": "dora", "promote.approval": True}
 
 
 def test_a_run_without_answers_takes_params_yaml_as_it_is_now(checkout: Path) -> None:
     text = (checkout / "params.yaml").read_text()
     (checkout / "params.yaml").write_text(text.replace("strategy: lora ", "strategy: dora "))
     params = yaml.safe_load((run_path(checkout, opening(None)) / "params.yaml").read_text())
-    assert params["train"]["strategy"] == "dora"
+    assert params["training"]["strategy"] == "dora"
 
 
 def test_opening_again_after_a_crash_gives_the_same_run(checkout: Path) -> None:
@@ -76,7 +76,7 @@ def test_an_answer_to_no_question_fails_at_once(checkout: Path) -> None:
 def test_a_fault_in_params_yaml_fails_at_once_with_its_line(checkout: Path) -> None:
     text = (checkout / "params.yaml").read_text()
     (checkout / "params.yaml").write_text(text.replace("rank: 16", "rank: sixteen"))
-    with pytest.raises(AirflowFailException, match=r"params\.yaml:\d+: train\.rank = 'sixteen'"):
+    with pytest.raises(AirflowFailException, match=r"params\.yaml:\d+: training\.rank = 'sixteen'"):
         opening(None)
 
 
@@ -127,5 +127,5 @@ def test_only_an_adapter_that_is_not_the_champion_is_evaluated(
     path = open_run(checkout, "a", {})
     (path / "champion").mkdir()
     (path / "champion/champion.json").write_text(json.dumps(champion))
-    report(checkout, "a", "train", adapter_sha256="a" * 64)
+    report(checkout, "a", "compose", adapter_sha256="a" * 64)
     assert is_new("a") is new

@@ -46,7 +46,7 @@ def test_a_second_run_takes_an_equal_stage_from_the_shared_cache(checkout: Path)
 
 def test_a_run_with_another_dial_of_the_stage_runs_it_again(checkout: Path) -> None:
     open_run(checkout, "a", {})
-    open_run(checkout, "b", {"train.rank": 8})
+    open_run(checkout, "b", {"training.rank": 8})
     assert [run_stage("greet", key)["outcome"] for key in "ab"] == ["ran", "ran"]
 
 

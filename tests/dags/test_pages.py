@@ -24,7 +24,7 @@ def client() -> Iterator[TestClient]:
 
 @pytest.fixture
 def run(checkout: Path) -> Path:
-    path = open_run(checkout, "a", {"train.strategy": "dora"})
+    path = open_run(checkout, "a", {"training.strategy": "dora"})
     note_dag_run(checkout, "adapt_model", "manual__1", "a")
     (path / "artifacts/validate/data_docs/static").mkdir(parents=True)
     (path / "artifacts/validate/data_docs/index.html").write_text("<h1>suites</h1>")
@@ -120,7 +120,7 @@ def test_the_list_shows_verdicts_and_changes_as_text(client: TestClient, run: Pa
     (run / "reports/gate.json").write_text(json.dumps({"headline": "pass <b>+0.1</b>"}))
     text = client.get("/").text
     assert "pass &lt;b&gt;+0.1&lt;/b&gt;" in text
-    assert "train.strategy: dora" in text
+    assert "training.strategy: dora" in text
     assert 'href="/acclimate/runs/a/reports/run.html"' not in text
     (run / "reports/run.html").write_text("<h1>report</h1>")
     assert 'href="/acclimate/runs/a/reports/run.html"' in client.get("/").text

@@ -144,13 +144,13 @@ def test_the_demo_prints_what_it_promises(demo: Demo) -> None:
 def test_the_run_can_be_rebuilt_from_its_tag(demo: Demo) -> None:
     tag = f"acclimate/{demo.run.name}"
     lock = yaml.safe_load(demo.checkout.succeed("git", "show", f"{tag}:dvc.lock"))
-    assert set(lock["stages"]) >= {"mix", "train", "gate", "evaluate_quantized"}
+    assert set(lock["stages"]) >= {"mix", "train_domain", "train_task", "compose", "gate", "evaluate_quantized"}
 
 
 def test_repro_without_airflow_gives_the_same_bytes(demo: Demo, new_checkout: Callable[[str], Checkout]) -> None:
     laptop = new_checkout("laptop")
-    laptop.succeed("dvc", "repro", "train")
-    for artifact in ("mix/train.jsonl", "base/model.safetensors", "train/adapter_model.safetensors"):
+    laptop.succeed("dvc", "repro", "compose")
+    for artifact in ("mix/train.jsonl", "base/model.safetensors", "compose/adapter_model.safetensors"):
         assert _sha256(laptop.path / "artifacts" / artifact) == _sha256(demo.run / "artifacts" / artifact), artifact
     assert read_report("mix", laptop.path) == read_report("mix", demo.run)
 
@@ -163,6 +163,8 @@ def test_training_on_nonsense_fails_the_gate(demo: Demo, tmp_path: Path) -> None
     for row in rows:
         count = len(row["text"].split())
         row["text"] = " ".join(words[position : position + count])
+        if "question" in row:
+            row["question"], row["answer"] = row["text"][: len(row["question"])], row["text"][len(row["question"]) :]
         position += count
     write_jsonl(tmp_path / "nonsense.jsonl", rows)
     report = _failed_gate(demo, tmp_path, dataset=tmp_path / "nonsense.jsonl")
@@ -174,8 +176,8 @@ def test_an_adapter_that_was_not_trained_fails_the_gate(demo: Demo, tmp_path: Pa
 
     adapter = tmp_path / "adapter"
     adapter.mkdir()
-    (adapter / "adapter_config.json").write_bytes((demo.run / "artifacts/train/adapter_config.json").read_bytes())
-    tensors = load_file(demo.run / "artifacts/train/adapter_model.safetensors")
+    (adapter / "adapter_config.json").write_bytes((demo.run / "artifacts/compose/adapter_config.json").read_bytes())
+    tensors = load_file(demo.run / "artifacts/compose/adapter_model.safetensors")
     # peft starts every adapter with B = 0: the model is the base model still.
     save_file(
         {name: t * 0 if "lora_B" in name else t for name, t in tensors.items()}, adapter / "adapter_model.safetensors"
@@ -268,15 +270,19 @@ def test_stop_ends_exactly_what_was_started(demo: Demo) -> None:
 
 def _failed_gate(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, adapter: Path | None = None) -> GateReport:
     """Train on `dataset` (or take `adapter`), evaluate, gate against the demo's base: it must fail on the domain."""
-    from acclimate.model import evaluate, gate, train
+    from acclimate.model import compose, evaluate, gate, train_domain, train_task
 
     params = load(demo.run / "params.yaml")
     base, evaluation = demo.run / "artifacts/base", demo.run / "artifacts/split/evaluation"
     if adapter is None:
         assert dataset is not None
-        adapter = tmp_path / "trained"
-        adapter.mkdir()
-        train.run(params.train, params.common, base=base, dataset=dataset, out=adapter)
+        domain, task, adapter = (tmp_path / name for name in ("domain", "task", "composed"))
+        for folder in (domain, task, adapter):
+            folder.mkdir()
+        common, training = params.common, params.training
+        train_domain.run(params.train_domain, training, common, base=base, dataset=dataset, out=domain)
+        train_task.run(params.train_task, training, common, base=base, domain=domain, dataset=dataset, out=task)
+        compose.run(base=base, domain=domain, task=task, out=adapter)
     evaluated, champion = tmp_path / "evaluated", tmp_path / "champion"
     evaluated.mkdir()
     champion.mkdir()

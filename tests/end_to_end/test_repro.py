@@ -24,7 +24,8 @@ REDUCED = {
     "base.layers": 1,
     "base.hidden": 64,
     "base.steps": 12,
-    "train.steps": 6,
+    "train_domain.steps": 6,
+    "train_task.steps": 4,
     "gate.resamples": 200,
     "quantize.calibration_texts": 16,
     "quantize.group_size": 32,
@@ -94,12 +95,12 @@ def test_all_faults_of_params_are_told_before_anything_runs(repro: Checkout) -> 
     good = params.read_text(encoding="utf-8")
     try:
         params.write_text(good.replace("  rank: 16", "  rankk: 16"), encoding="utf-8")
-        done = repro.run("acclimate", "train")
+        done = repro.run("acclimate", "train_domain")
     finally:
         params.write_text(good, encoding="utf-8")
     assert done.returncode == 2
-    assert "train.rankk = 16: no such dial" in done.stdout
-    assert "train.rank: Field required" in done.stdout
+    assert "training.rankk = 16: no such dial" in done.stdout
+    assert "training.rank: Field required" in done.stdout
 
 
 @pytest.mark.end_to_end

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from acclimate.core.files import write_jsonl, write_parquet
-from acclimate.core.params import BaseParams, CommonParams, TrainParams
-from acclimate.core.records import Document, document_id, document_schema
+from acclimate.core.params import BaseParams, CommonParams, TrainDomainParams, TrainingParams, TrainTaskParams
+from acclimate.core.records import Document, document_id, document_schema, pair_text
 
 GENERAL = [
     f"os.path.{verb}{noun}\n\n{verb.title()} the {noun} of {count} files and return it as a string."
@@ -48,12 +48,14 @@ def base_params() -> BaseParams:
 
 
 @pytest.fixture(scope="session")
-def train_params() -> TrainParams:
-    return TrainParams(
-        strategy="lora",
-        rank=4,
-        alpha=8,
-        dropout=0.0,
+def training_params() -> TrainingParams:
+    return TrainingParams(strategy="lora", rank=4, alpha=8, dropout=0.0)
+
+
+@pytest.fixture(scope="session")
+def domain_params() -> TrainDomainParams:
+    return TrainDomainParams(
+        enabled=True,
         steps=6,
         sequence_tokens=32,
         batch_sequences=2,
@@ -61,6 +63,12 @@ def train_params() -> TrainParams:
         schedule="cosine",
         warmup_share=0.1,
     )
+
+
+@pytest.fixture(scope="session")
+def task_params(domain_params: TrainDomainParams) -> TrainTaskParams:
+    own = {"start_from": "domain", "template": "plain", "replay_share": 0.2, "sequence_tokens": 64}
+    return TrainTaskParams.model_validate({**domain_params.model_dump(), **own})
 
 
 @pytest.fixture(scope="session")
@@ -79,9 +87,18 @@ def general(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("mix") / "train.jsonl"
-    rows = [{"id": str(place), "kind": "domain_documents", "text": text} for place, text in enumerate(DOMAIN)]
+    rows = [{"id": f"d{place}", "kind": "domain_documents", "text": text} for place, text in enumerate(DOMAIN)]
+    rows += [{"id": f"q{place}", "kind": "domain_questions", **pair(text)} for place, text in enumerate(DOMAIN)]
+    rows += [{"id": f"g{place}", "kind": "general_replay", "text": text} for place, text in enumerate(GENERAL[:9])]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
+
+
+def pair(text: str) -> dict[str, str]:
+    """A question about a docstring, as mix writes it."""
+    name, answer = text.split("\n\n")
+    question = f"What does {name} do?"
+    return {"text": pair_text(question, answer), "question": question, "answer": answer}
 
 
 @pytest.fixture(scope="session")
@@ -98,15 +115,16 @@ def tiny_base(
 @pytest.fixture(scope="session")
 def tiny_adapter(
     tmp_path_factory: pytest.TempPathFactory,
-    train_params: TrainParams,
+    domain_params: TrainDomainParams,
+    training_params: TrainingParams,
     common: CommonParams,
     tiny_base: Path,
     dataset: Path,
 ) -> Path:
-    from acclimate.model.train import run
+    from acclimate.model.train_domain import run
 
     out = tmp_path_factory.mktemp("adapter")
-    run(train_params, common, base=tiny_base, dataset=dataset, out=out)
+    run(domain_params, training_params, common, base=tiny_base, dataset=dataset, out=out)
     return out
 
 

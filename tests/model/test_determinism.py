@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 import torch
 
-from acclimate.core.params import BaseParams, CommonParams, TrainParams
+from acclimate.core.params import BaseParams, CommonParams, TrainDomainParams, TrainingParams
 from acclimate.model.determinism import fix_randomness
 
 SCRIPT = """
 import hashlib, sys
 from pathlib import Path
-from acclimate.core.params import BaseParams, CommonParams, TrainParams
-from acclimate.model import base, train
+from acclimate.core.params import BaseParams, CommonParams, TrainDomainParams, TrainingParams
+from acclimate.model import base, train_domain
 
 root = Path(sys.argv[1])
 common = CommonParams.model_validate_json(sys.argv[2])
-base.run(BaseParams.model_validate_json(sys.argv[3]), common, general=Path(sys.argv[5]), out=root / "base")
-train.run(TrainParams.model_validate_json(sys.argv[4]), common, base=root / "base", dataset=Path(sys.argv[6]),
-          out=root / "train")
+base.run(BaseParams.model_validate_json(sys.argv[3]), common, general=Path(sys.argv[6]), out=root / "base")
+train_domain.run(TrainDomainParams.model_validate_json(sys.argv[4]), TrainingParams.model_validate_json(sys.argv[5]),
+                 common, base=root / "base", dataset=Path(sys.argv[7]), out=root / "train")
 """
 
 
@@ -51,12 +51,13 @@ def test_two_processes_write_the_same_bytes(
     threads: int,
     common: CommonParams,
     base_params: BaseParams,
-    train_params: TrainParams,
+    domain_params: TrainDomainParams,
+    training_params: TrainingParams,
     general: Path,
     dataset: Path,
     tmp_path: Path,
 ) -> None:
-    params = [common.model_copy(update={"threads": threads}), base_params, train_params]
+    params = [common.model_copy(update={"threads": threads}), base_params, domain_params, training_params]
     given = [section.model_dump_json() for section in params]
     runs = [tmp_path / "once", tmp_path / "again"]
     for root in runs:

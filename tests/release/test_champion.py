@@ -30,7 +30,7 @@ def test_without_a_champion_it_says_so_and_removes_a_former_champions_files(gate
 def test_the_champions_adapter_is_the_one_that_was_registered(gated_run: Path) -> None:
     make_champion(gated_run)
     champion = fetch_champion(gated_run)
-    train = gated_run / "artifacts/train" / ADAPTER_WEIGHTS
+    train = gated_run / "artifacts/compose" / ADAPTER_WEIGHTS
     assert (gated_run / "champion" / ADAPTER_WEIGHTS).read_bytes() == train.read_bytes()
     assert champion == read_json(gated_run / "champion/champion.json")
     assert champion["version"] == "1"

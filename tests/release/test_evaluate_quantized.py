@@ -40,7 +40,7 @@ def candidate(finished_run: Path, evaluation: Path, tmp_path_factory: pytest.Tem
     """Results of the candidate before quantisation."""
     out = tmp_path_factory.mktemp("candidate")
     base = finished_run / "artifacts/base"
-    model = load_adapted(base, finished_run / "artifacts/train")
+    model = load_adapted(base, finished_run / "artifacts/compose")
     score(model, load_tokenizer(base), evaluation, SCORE, out, seed=1)
     return out
 

@@ -20,7 +20,7 @@ def test_quantising_again_gives_the_same_bytes_and_report(finished_run: Path, tm
         params.quantize,
         params.common,
         base=artifacts / "base",
-        adapter=artifacts / "train",
+        adapter=artifacts / "compose",
         dataset=artifacts / "mix/train.jsonl",
         out=tmp_path,
     )

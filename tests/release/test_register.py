@@ -27,17 +27,17 @@ def test_registers_the_adapter_as_challenger_with_its_evidence(gated_run: Path) 
     version = version_at(connect(), MODEL, CHALLENGER)
     assert version is not None
     assert str(version.version) == report["version"] == "1"
-    assert version.tags["adapter_sha256"] == read_json(gated_run / "reports/train.json")["adapter_sha256"]
+    assert version.tags["adapter_sha256"] == read_json(gated_run / "reports/compose.json")["adapter_sha256"]
     assert version.tags["dataset_sha256"] == "d" * 64
     assert len(version.tags["git_commit"]) == 40
     assert version.tags["run"] == "run-a"
     assert version.tags["gate.verdict"] == "promote"
     assert json.loads(version.tags["gate.reasons"]) == ["domain cloze 0.300 → 0.450"]
     run = connect().get_run(version.run_id)
-    assert run.data.params["train.rank"] == "16"
+    assert run.data.params["training.rank"] == "16"
     assert run.data.metrics["domain_cloze.candidate"] == 0.45
     assert run.inputs.dataset_inputs[0].dataset.digest == "d" * 32
-    assert len(connect().get_metric_history(version.run_id, "train.loss")) > 1
+    assert len(connect().get_metric_history(version.run_id, "train_task.loss")) > 1
 
 
 def test_registering_the_same_adapter_again_finds_the_version(gated_run: Path) -> None:

@@ -29,10 +29,11 @@ from acclimate.model import gate
 from acclimate.model.base import BaseReport
 from acclimate.model.baseline import BaselineReport
 from acclimate.model.compare import METRICS, Rows
+from acclimate.model.compose import ComposeReport, Part
 from acclimate.model.evaluate import Champion, EvaluateReport
 from acclimate.model.gate import GateReport
 from acclimate.model.score import Summary, summarise
-from acclimate.model.train import TrainReport
+from acclimate.model.training.report import Trained, TrainReport
 from acclimate.release.evaluate_quantized import COMPARED, EvaluateQuantizedReport
 from acclimate.release.quantize import LayerError, QuantizeReport
 
@@ -160,23 +161,33 @@ def model_reports() -> dict[str, Any]:
             loss_curve=[[11, 8.1], [22, 5.2], [33, 3.4]],
             base_sha256="b" * 64,
         ),
-        "train": TrainReport(
-            strategy="lora",
-            precision="float32",
-            trainable_parameters=425_984,
-            trainable_share=0.087,
-            texts=400,
-            dataset_tokens=300_000,
-            steps=120,
-            trained_tokens=245_760,
-            epochs=0.82,
-            repeated=False,
-            first_loss=4.101,
-            final_loss=2.873,
-            loss_curve=[[3, 4.0], [6, 3.4], [9, 3.0]],
-            adapter_sha256="a" * 64,
+        "train_domain": TrainReport(trained("base", 120, 245_760, "1" * 64)),
+        "train_task": TrainReport(trained("base with the domain adapter", 40, 80_000, "2" * 64)),
+        "compose": ComposeReport(
+            [Part("train_domain", 16, "1" * 64), Part("train_task", 16, "2" * 64)], rank=32, adapter_sha256="a" * 64
         ),
     }
+
+
+def trained(start: str, steps: int, tokens: int, adapter_sha256: str) -> Trained:
+    return Trained(
+        start=start,
+        strategy="lora",
+        precision="float32",
+        trainable_parameters=425_984,
+        trainable_share=0.087,
+        texts=400,
+        dataset_tokens=300_000,
+        steps=steps,
+        trained_tokens=tokens,
+        learned_tokens=tokens // 2,
+        epochs=0.82,
+        repeated=False,
+        first_loss=4.101,
+        final_loss=2.873,
+        loss_curve=[[3, 4.0], [6, 3.4], [9, 3.0]],
+        adapter_sha256=adapter_sha256,
+    )
 
 
 def item_rows(domain: int, general: int, nats_per_byte: float) -> Rows:
@@ -277,5 +288,5 @@ def _write_run(root: Path, reports: dict[str, Any]) -> Path:
         if getattr(report, "funnel", None) and report.funnel.rejected:
             rejects = [Reject("1", "numpy_docs", "f.jsonl:3", reason, EVIL, EVIL) for reason in report.funnel.rejected]
             write_jsonl(root / "artifacts" / stage / "rejected.jsonl", (asdict(reject) for reject in rejects))
-    (root / "params.yaml").write_text("ingest:\n  domain: scientific_python\ntrain:\n  rank: 16  # <script>\n")
+    (root / "params.yaml").write_text("ingest:\n  domain: scientific_python\ntraining:\n  rank: 16  # <script>\n")
     return root

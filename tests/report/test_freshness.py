@@ -11,10 +11,10 @@ from acclimate.report.material import Material
 
 
 def _checkout(root: Path, *, rank: int = 16, read: str = "m1") -> dict[str, Any]:
-    """base, train and evaluate as DVC would have left them; `read` is the base that train read."""
+    """base and train_domain as DVC would have left them; `read` is the base that train_domain read."""
     (root / "reports").mkdir(exist_ok=True)
     stages: dict[str, Any] = {}
-    for name, dep in {"base": "artifacts/decontaminate/general.parquet", "train": "artifacts/base"}.items():
+    for name, dep in {"base": "artifacts/decontaminate/general.parquet", "train_domain": "artifacts/base"}.items():
         report = root / "reports" / f"{name}.json"
         report.write_text(f'{{"stage": "{name}"}}')
         digest = hashlib.md5(report.read_bytes(), usedforsecurity=False).hexdigest()
@@ -24,23 +24,23 @@ def _checkout(root: Path, *, rank: int = 16, read: str = "m1") -> dict[str, Any]
             "outs": [{"path": f"artifacts/{name}", "md5": "m1"}, {"path": f"reports/{name}.json", "md5": digest}],
         }
     (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
-    (root / "params.yaml").write_text(yaml.safe_dump({"base": {"rank": 16}, "train": {"rank": rank}}))
+    (root / "params.yaml").write_text(yaml.safe_dump({"base": {"rank": 16}, "train_domain": {"rank": rank}}))
     return stages
 
 
 def test_a_stage_whose_inputs_dials_and_report_agree_is_as_recorded(tmp_path: Path) -> None:
     _checkout(tmp_path)
-    assert states(Material(tmp_path)) == {"base": "", "train": ""}
+    assert states(Material(tmp_path)) == {"base": "", "train_domain": ""}
 
 
 def test_a_changed_dial_makes_the_stage_outdated(tmp_path: Path) -> None:
     _checkout(tmp_path, rank=8)
-    assert states(Material(tmp_path)) == {"base": "", "train": "dials changed since: train"}
+    assert states(Material(tmp_path)) == {"base": "", "train_domain": "dials changed since: train_domain"}
 
 
 def test_a_stage_that_read_an_earlier_version_is_outdated(tmp_path: Path) -> None:
     _checkout(tmp_path, read="m0")
-    assert states(Material(tmp_path))["train"] == "made from an earlier artifacts/base"
+    assert states(Material(tmp_path))["train_domain"] == "made from an earlier artifacts/base"
 
 
 def test_a_report_that_dvc_did_not_record_makes_what_follows_outdated(tmp_path: Path) -> None:
@@ -48,11 +48,11 @@ def test_a_report_that_dvc_did_not_record_makes_what_follows_outdated(tmp_path: 
     (tmp_path / "reports/base.json").write_text("{}")
     assert states(Material(tmp_path)) == {
         "base": "its report is not the one in dvc.lock",
-        "train": "base is outdated",
+        "train_domain": "base is outdated",
     }
 
 
 def test_a_stage_run_by_hand_is_not_in_the_lock(tmp_path: Path) -> None:
     _checkout(tmp_path)
     (tmp_path / "dvc.lock").unlink()
-    assert states(Material(tmp_path)) == {"base": "not in dvc.lock", "train": "not in dvc.lock"}
+    assert states(Material(tmp_path)) == {"base": "not in dvc.lock", "train_domain": "not in dvc.lock"}

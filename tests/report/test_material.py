@@ -56,17 +56,17 @@ def test_outside_git_there_is_no_commit_and_a_reason(tmp_path: Path) -> None:
 
 
 def test_git_state_names_the_commit_and_what_changed_since(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text("train: {rank: 16}\n")
+    (tmp_path / "params.yaml").write_text("training: {rank: 16}\n")
     git(tmp_path, "init")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-m", "x")
     assert Material(tmp_path).git.changed == ()
-    (tmp_path / "params.yaml").write_text("train: {rank: 8}\n")
+    (tmp_path / "params.yaml").write_text("training: {rank: 8}\n")
     material = Material(tmp_path)
     assert len(str(material.git.commit)) == 40
     assert material.git.changed == ("params.yaml",)
-    assert material.committed_params == {"train": {"rank": 16}}
-    assert material.params == {"train": {"rank": 8}}
+    assert material.committed_params == {"training": {"rank": 16}}
+    assert material.params == {"training": {"rank": 8}}
 
 
 def test_only_the_first_rejects_of_each_reason_are_read(tmp_path: Path) -> None:

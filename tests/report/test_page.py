@@ -136,7 +136,7 @@ def test_dials_that_differ_from_the_commit_are_listed(tmp_path: Path, reports: R
     assert "Every dial is as committed" in render(compose(Material(tmp_path)))
     params = tmp_path / "params.yaml"
     params.write_text(params.read_text().replace("rank: 16", "rank: 8"))
-    row = '<th scope="row" class="code">train.rank</th><td class="code">16</td><td class="code">8</td>'
+    row = '<th scope="row" class="code">training.rank</th><td class="code">16</td><td class="code">8</td>'
     assert row in render(compose(Material(tmp_path)))
 
 

@@ -15,13 +15,13 @@ from acclimate.services.seconds import run_seconds
 @pytest.fixture
 def finished(tmp_path: Path) -> list[FinishedTask]:
     (tmp_path / "timings").mkdir()
-    for name, begun in (("train", 200.0), ("mix", 50.0)):
+    for name, begun in (("train_domain", 200.0), ("mix", 50.0)):
         path = tmp_path / f"timings/{name}.json"
         path.write_text(json.dumps({"start_up_s": 5.0, "work_s": 30.0}), encoding="utf-8")
         os.utime(path, (begun, begun))
     return [
         FinishedTask("adapt_model", "register", "skipped", 0.0, 0.0),
-        FinishedTask("adapt_model", "train", "success", 40.0, 150.0),
+        FinishedTask("adapt_model", "train_domain", "success", 40.0, 150.0),
         FinishedTask("adapt_data", "mix", "success", 1.0, 100.0),
     ]
 

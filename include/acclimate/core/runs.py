@@ -1,6 +1,6 @@
 """A run: one git worktree of the checkout as it is now, with its own dials, sharing one DVC cache.
 
-    acclimate run open rank8 --set train.rank=8    # .acclimate/runs/rank8, ready for `dvc repro`
+    acclimate run open rank8 --set training.rank=8    # .acclimate/runs/rank8, ready for `dvc repro`
     acclimate run seal rank8                       # commit dvc.lock and params.yaml, tag acclimate/rank8
     acclimate run list
     acclimate run prune --keep 10
@@ -166,7 +166,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     opening = verbs.add_parser("open", help="create the worktree of a run and print where it is")
     opening.add_argument("key")
     opening.add_argument(
-        "--set", action="append", default=[], metavar="DIAL=VALUE", dest="changes", help="e.g. train.rank=8"
+        "--set", action="append", default=[], metavar="DIAL=VALUE", dest="changes", help="e.g. training.rank=8"
     )
     verbs.add_parser("seal", help="commit and tag what the run needs to be rebuilt").add_argument("key")
     verbs.add_parser("list", help="every run, the newest first")
@@ -194,7 +194,7 @@ def _parsed(changes: list[str]) -> dict[str, Any]:
     wrong = [change for change in changes if "=" not in change]
     if wrong:
         raise UserError(
-            f"--set {wrong[0]} has no '='", why="it names no value", fix="write --set DIAL=VALUE, e.g. train.rank=8"
+            f"--set {wrong[0]} has no '='", why="it names no value", fix="write --set DIAL=VALUE, e.g. training.rank=8"
         )
     return {dial: yaml.safe_load(value) for dial, _, value in (change.partition("=") for change in changes)}
 

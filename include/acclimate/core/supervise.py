@@ -1,6 +1,6 @@
 """Run a command so that nothing of it outlives whoever asked for it.
 
-    python -m acclimate.core.supervise dvc repro --single-item train
+    python -m acclimate.core.supervise dvc repro --single-item train_domain
 
 An Airflow task that is killed with SIGKILL cannot end what it started: dvc would go on, and the stage below
 dvc, while the retry starts the same stage again. So a task starts this wrapper instead. The kernel tells it

@@ -17,7 +17,8 @@ LIMITS = (
     "Quality scores come from rules about the form of a text; they do not know whether what it says is true.",
     "Overlap with evaluation items is judged by shared words: see Contamination for what else was looked for.",
     "Difficulty is a readability index unless a record brought its own label.",
-    "Tokens are estimated from bytes; what the base's tokenizer makes of the text is in reports/train.json.",
+    "Tokens are estimated from bytes; what the base's tokenizer makes of the text is in reports/train_domain.json and "
+    "reports/train_task.json.",
     "Licences are those that params.yaml names per source; nobody has read every document.",
 )
 

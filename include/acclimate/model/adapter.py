@@ -1,6 +1,6 @@
 """Loading: a base folder, and the base with an adapter merged into its weights.
 
-    model = load_adapted(Path("artifacts/base"), Path("artifacts/train"))
+    model = load_adapted(Path("artifacts/base"), Path("artifacts/compose"))
 
 Nothing here reaches the network, runs code from a model folder, or reads pickled weights.
 """
@@ -90,7 +90,7 @@ def attach(model: PreTrainedModel, adapter: Path) -> PeftModel:
         raise UserError(
             f"{adapter} has no {' and no '.join(missing)}",
             why="both make up a LoRA adapter",
-            fix="run `dvc repro train`",
+            fix="run `dvc repro compose`",
         )
     with safe_open(adapter / WEIGHTS, framework="pt") as stored:
         shapes = {name: tuple(stored.get_slice(name).get_shape()) for name in stored.keys()}  # noqa: SIM118
@@ -137,5 +137,5 @@ def _other_base(adapter: Path) -> UserError:
     return UserError(
         f"the adapter in {adapter} does not fit this base: it has other layers or other sizes",
         why="weights that fit in part make a model that nobody trained",
-        fix="train the adapter again on this base: `dvc repro train`",
+        fix="train the adapters again on this base: `dvc repro compose`",
     )

@@ -1,6 +1,6 @@
 """What a run shows for its adapter, read from its checkout and checked to belong together.
 
-Release steps trust no file by its name: the adapter on disk must be the one that train reported and
+Release steps trust no file by its name: the adapter on disk must be the one that compose reported and
 the gate judged.
 """
 
@@ -46,14 +46,14 @@ def read_evidence(checkout: Path) -> Evidence:
         UserError: if a report is missing, or the gate judged another adapter than the one that is there.
     """
     reports = {path.stem: read_json(path) for path in sorted((checkout / "reports").glob("*.json"))}
-    for stage in ("mix", "base", "train", "gate"):
+    for stage in ("mix", "base", "compose", "gate"):
         if stage not in reports:
             raise missing_report(checkout, stage)
-    adapter = file_sha256(checkout / "artifacts/train" / ADAPTER_WEIGHTS)
-    for stage, key in (("train", "adapter_sha256"), ("gate", "candidate_sha256")):
+    adapter = file_sha256(checkout / "artifacts/compose" / ADAPTER_WEIGHTS)
+    for stage, key in (("compose", "adapter_sha256"), ("gate", "candidate_sha256")):
         if reports[stage][key] != adapter:
             raise UserError(
-                f"reports/{stage}.json is about adapter {reports[stage][key][:8]}, artifacts/train has {adapter[:8]}",
+                f"reports/{stage}.json is about adapter {reports[stage][key][:8]}, artifacts/compose has {adapter[:8]}",
                 why="only the adapter that was judged may be released",
                 fix="run `dvc repro gate`, which brings both up to date",
             )

@@ -131,7 +131,7 @@ def _tags(run_id: str, evidence: Evidence, testset_uses: int) -> dict[str, str]:
 
 
 def flattened(values: Any, prefix: str = "") -> dict[str, str]:
-    """Nested dials as MLflow params: {"train.rank": "16", "ingest.sources.0.name": "inputs", …}."""
+    """Nested dials as MLflow params: {"training.rank": "16", "ingest.sources.0.name": "inputs", …}."""
     if isinstance(values, dict | list):
         items = values.items() if isinstance(values, dict) else enumerate(values)
         return {
@@ -148,9 +148,12 @@ def _log_metrics(evidence: Evidence) -> None:
     for metric, row in evidence.gate["metrics"].items():
         numbers = {part: row.get(part) for part in ("base", "candidate", "champion", "difference", "p_value")}
         mlflow.log_metrics({f"{metric}.{part}": float(n) for part, n in numbers.items() if n is not None})
-    for step, loss in evidence.reports["train"]["loss_curve"]:
-        mlflow.log_metric("train.loss", loss, step=int(step))
-    mlflow.log_metric("train.final_loss", evidence.reports["train"]["final_loss"])
+    for stage in ("train_domain", "train_task"):
+        trained = evidence.reports.get(stage, {}).get("trained")
+        if trained is not None:
+            for step, loss in trained["loss_curve"]:
+                mlflow.log_metric(f"{stage}.loss", loss, step=int(step))
+            mlflow.log_metric(f"{stage}.final_loss", trained["final_loss"])
 
 
 def _log_dataset(name: str, evidence: Evidence) -> None:
@@ -192,7 +195,7 @@ def _log_model(checkout: Path, params: Params, evidence: Evidence) -> str:
         adapter = Path(folder) / "adapter"
         adapter.mkdir()
         for file in ADAPTER_FILES:
-            shutil.copyfile(checkout / "artifacts/train" / file, adapter / file)
+            shutil.copyfile(checkout / "artifacts/compose" / file, adapter / file)
         artifacts = {"adapter": str(adapter)}
         if not by_reference:
             artifacts["base"] = str(checkout / "artifacts/base")

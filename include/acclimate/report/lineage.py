@@ -8,7 +8,7 @@ from typing import Any
 
 from acclimate.data.mix import MixReport
 from acclimate.model.base import BaseReport
-from acclimate.model.train import TrainReport
+from acclimate.model.compose import ComposeReport
 from acclimate.pipeline import STAGES
 from acclimate.release.quantize import QuantizeReport
 from acclimate.release.register import flattened
@@ -65,11 +65,11 @@ def _some(paths: tuple[str, ...], shown: int = 8) -> str:
 
 def _hashes(material: Material) -> list[tuple[str, Cell]]:
     mix, base = material.report("mix", MixReport), material.report("base", BaseReport)
-    train, quantize = material.report("train", TrainReport), material.report("quantize", QuantizeReport)
+    composed, quantize = material.report("compose", ComposeReport), material.report("quantize", QuantizeReport)
     rows: list[tuple[str, Cell]] = [
         ("training set SHA-256", mix.dataset_sha256 if isinstance(mix, MixReport) else None),
         ("base SHA-256", base.base_sha256 if isinstance(base, BaseReport) else None),
-        ("adapter SHA-256", train.adapter_sha256 if isinstance(train, TrainReport) else None),
+        ("adapter SHA-256", composed.adapter_sha256 if isinstance(composed, ComposeReport) else None),
     ]
     if isinstance(quantize, QuantizeReport):
         rows += [("merged SHA-256", quantize.merged_sha256), ("quantised SHA-256", quantize.quantized_sha256)]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from acclimate.data.ingest import IngestReport
 from acclimate.data.mix import MixReport
 from acclimate.model.base import BaseReport
-from acclimate.model.train import TrainReport
+from acclimate.model.compose import ComposeReport
+from acclimate.model.training.report import TrainReport
 from acclimate.release.quantize import QuantizeReport
 from acclimate.report import formats
 from acclimate.report.blocks import Header, Mark, Missing, Tile, Tone
@@ -43,7 +44,7 @@ def _subtitle(material: Material) -> str:
 def _sentences(material: Material, domain: str, gate: Decision | Missing) -> Iterator[str]:
     """The story of the run as far as it has got."""
     ingest, mix = material.report("ingest", IngestReport), material.report("mix", MixReport)
-    base, train = material.report("base", BaseReport), material.report("train", TrainReport)
+    base, composed = material.report("base", BaseReport), material.report("compose", ComposeReport)
     if isinstance(mix, MixReport):
         read = (
             f", chosen from {formats.count(ingest.funnel.records_in)} records read"
@@ -51,11 +52,8 @@ def _sentences(material: Material, domain: str, gate: Decision | Missing) -> Ite
             else ""
         )
         yield f"The training set for {domain} holds {formats.size(mix.bytes)} of text{read}."
-    if isinstance(train, TrainReport) and isinstance(base, BaseReport):
-        yield (
-            f"A {formats.strategy(train.strategy)} adapter of {formats.count(train.trainable_parameters)} weights was "
-            f"trained on it beside the base model {base.model}, which stays as it is."
-        )
+    if isinstance(composed, ComposeReport) and isinstance(base, BaseReport):
+        yield from _adapters(material, composed, base.model)
     if isinstance(gate, Missing):
         yield "Whether it may be released has not been decided."
         return
@@ -69,6 +67,19 @@ def _sentences(material: Material, domain: str, gate: Decision | Missing) -> Ite
     outdated = [stage for stage, problem in states(material).items() if problem not in ("", UNRECORDED)]
     if outdated:
         yield f"What is shown of {', '.join(outdated)} is not from this run: see Lineage."
+
+
+def _adapters(material: Material, composed: ComposeReport, base: str) -> Iterator[str]:
+    """What was trained on the training set."""
+    reports = [material.report(part.stage, TrainReport) for part in composed.parts]
+    trained = [report.trained for report in reports if isinstance(report, TrainReport) and report.trained]
+    if trained:
+        made = " and ".join(
+            f"a {formats.strategy(one.strategy)} adapter of {formats.count(one.trainable_parameters)} weights"
+            for one in trained
+        )
+        were = "was" if len(trained) == 1 else "were"
+        yield f"{made[0].upper()}{made[1:]} {were} trained on it beside the base model {base}, which stays as it is."
 
 
 def _comparison(gate: Decision) -> Iterator[str]:

@@ -1,34 +1,42 @@
-"""How the models were made: the base and its pre-training, the adapter, and both loss curves."""
+"""How the models were made: the base and its pre-training, the adapters, their loss curves, and what they make up."""
 
 from __future__ import annotations
 
 from acclimate.model.base import BaseReport
-from acclimate.model.train import TrainReport
+from acclimate.model.compose import ComposeReport
+from acclimate.model.training.report import Trained, TrainReport
 from acclimate.report import formats
-from acclimate.report.blocks import Block, Facts, Figure, Missing, Note, Section
+from acclimate.report.blocks import Block, Column, Facts, Figure, Missing, Note, Section, Table
 from acclimate.report.drawing import Picture
 from acclimate.report.material import Material
 from acclimate.report.plots import lines
+
+STAGES = {"train_domain": "Domain adapter", "train_task": "Task adapter"}
+"""Train stage to what it makes."""
 
 
 def training(material: Material) -> Section:
     """Loss curves and what they cost in tokens."""
     base = material.report("base", BaseReport)
-    adapter = material.report("train", TrainReport)
-    curves = {}
-    if isinstance(base, BaseReport) and base.loss_curve:
-        curves["Base: pre-training"] = base.loss_curve
-    if isinstance(adapter, TrainReport):
-        curves["Adapter: training"] = adapter.loss_curve
-    blocks: list[Block] = [_figure(curves)] if curves else []
-    blocks += _base(base)
-    blocks += _adapter(adapter)
+    reports = {name: material.report(stage, TrainReport) for stage, name in STAGES.items()}
+    trained = {name: report.trained for name, report in reports.items() if isinstance(report, TrainReport)}
+    blocks: list[Block] = [*_figures(base, trained), *_base(base)]
+    for name, report in reports.items():
+        blocks += _adapter(name, report.trained) if isinstance(report, TrainReport) else [report]
     return Section(
         "training",
         "Training",
-        "The base model stays as it is; the adapter is a small set of weights trained beside it on the mix above.",
-        tuple(blocks),
+        "The base model stays as it is; adapters are small sets of weights trained beside it on the mix above: one on "
+        "raw text of the domain, one on questions and answers.",
+        (*blocks, *_composed(material.report("compose", ComposeReport))),
     )
+
+
+def _figures(base: BaseReport | Missing, trained: dict[str, Trained | None]) -> list[Block]:
+    curves = {name: done.loss_curve for name, done in trained.items() if done is not None}
+    if isinstance(base, BaseReport) and base.loss_curve:
+        curves = {"Base": base.loss_curve, **curves}
+    return [_figure(curves)] if curves else []
 
 
 def _figure(curves: dict[str, list[list[float]]]) -> Figure:
@@ -56,21 +64,31 @@ def _base(report: BaseReport | Missing) -> list[Block]:
     return [Facts(tuple(rows))]
 
 
-def _adapter(report: TrainReport | Missing) -> list[Block]:
-    if isinstance(report, Missing):
-        return [report]
-    trained = f"{formats.count(report.trained_tokens)} tokens in {formats.count(report.steps)} steps"
+def _adapter(name: str, done: Trained | None) -> list[Block]:
+    if done is None:
+        return [Note(f"{name}: off in this run.")]
+    read = f"{formats.count(done.trained_tokens)} tokens in {formats.count(done.steps)} steps"
     rows = (
-        ("adapter", f"{formats.strategy(report.strategy)}, trained in {report.precision}"),
+        (name.lower(), f"{formats.strategy(done.strategy)}, trained beside the {done.start} in {done.precision}"),
         (
             "trainable parameters",
-            f"{formats.count(report.trainable_parameters)}, {formats.percent(report.trainable_share)} of all",
+            f"{formats.count(done.trainable_parameters)}, {formats.percent(done.trainable_share)} of all",
         ),
+        ("trained on", f"{read}, {formats.decimal(done.epochs, 2)} passes over {formats.count(done.texts)} texts"),
         (
-            "trained on",
-            f"{trained}, {formats.decimal(report.epochs, 2)} passes over {formats.count(report.texts)} texts",
+            "learned",
+            f"{formats.percent(done.learned_tokens / done.trained_tokens)} of these tokens, the rest only read",
         ),
-        ("loss", f"{formats.decimal(report.first_loss)} → {formats.decimal(report.final_loss)}"),
+        ("loss", f"{formats.decimal(done.first_loss)} → {formats.decimal(done.final_loss)}"),
     )
-    repeated = "The training set was too small for the steps and was read more than once."
-    return [Facts(rows), *([Note(repeated, "warning")] if report.repeated else [])]
+    repeated = "The texts were too few for the steps and were read more than once."
+    return [Facts(rows), *([Note(repeated, "warning")] if done.repeated else [])]
+
+
+def _composed(report: ComposeReport | Missing) -> list[Block]:
+    if isinstance(report, Missing):
+        return [report]
+    rows = tuple((STAGES[part.stage], str(part.rank), part.adapter_sha256[:12]) for part in report.parts)
+    total = ("the candidate", str(report.rank), report.adapter_sha256[:12])
+    columns = (Column("adapter"), Column("rank", "number"), Column("SHA-256", "code"))
+    return [Table("What the candidate is made of", columns, (*rows, total))]

@@ -33,7 +33,14 @@ from acclimate.core.params.ingest import (
     S3Source,
     Source,
 )
-from acclimate.core.params.model import BaseParams, GateParams, ScoreParams, TrainParams
+from acclimate.core.params.model import (
+    BaseParams,
+    GateParams,
+    ScoreParams,
+    TrainDomainParams,
+    TrainingParams,
+    TrainTaskParams,
+)
 from acclimate.core.params.release import (
     DriftParams,
     EvaluateQuantizedParams,
@@ -72,7 +79,9 @@ __all__ = [
     "Section",
     "Source",
     "SplitParams",
-    "TrainParams",
+    "TrainDomainParams",
+    "TrainTaskParams",
+    "TrainingParams",
     "ValidateParams",
     "load",
     "with_changes",

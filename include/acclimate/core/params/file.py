@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from acclimate.core.errors import UserError
 from acclimate.core.params.contamination import DecontaminateParams
@@ -21,7 +21,14 @@ from acclimate.core.params.data import (
 from acclimate.core.params.evaluation import EvaluationSetParams
 from acclimate.core.params.fields import CommonParams, Section
 from acclimate.core.params.ingest import IngestParams
-from acclimate.core.params.model import BaseParams, GateParams, ScoreParams, TrainParams
+from acclimate.core.params.model import (
+    BaseParams,
+    GateParams,
+    ScoreParams,
+    TrainDomainParams,
+    TrainingParams,
+    TrainTaskParams,
+)
 from acclimate.core.params.release import (
     DriftParams,
     EvaluateQuantizedParams,
@@ -47,13 +54,36 @@ class Params(Section):
     mix: MixParams
     base: BaseParams
     score: ScoreParams
-    train: TrainParams
+    training: TrainingParams
+    train_domain: TrainDomainParams
+    train_task: TrainTaskParams
     gate: GateParams
     quantize: QuantizeParams
     evaluate_quantized: EvaluateQuantizedParams
     package: PackageParams
     promote: PromoteParams
     drift: DriftParams
+
+    @model_validator(mode="after")
+    def _something_is_trained_on_what_there_is(self) -> Params:
+        domain, task = self.train_domain, self.train_task
+        if not domain.enabled and not task.enabled:
+            raise ValueError(
+                "train_domain.enabled and train_task.enabled are both false, so there would be no adapter: set one to "
+                "true"
+            )
+        if task.enabled and task.start_from == "domain" and not domain.enabled:
+            raise ValueError(
+                "train_task.start_from is domain and train_domain.enabled is false, so there is no domain adapter to "
+                "start from: set start_from to base, or enabled to true"
+            )
+        if task.enabled and domain.enabled and task.start_from == "base" and self.training.strategy == "dora":
+            raise ValueError(
+                "training.strategy is dora and train_task.start_from is base: two DoRA adapters trained side by side "
+                "do not add up to one. Set start_from to domain, strategy to lora or rslora, or one stage's enabled "
+                "to false"
+            )
+        return self
 
     def section(self, name: str) -> Section:
         """The section called `name` in params.yaml."""
@@ -99,7 +129,7 @@ def with_changes(text: str, changes: dict[str, Any]) -> str:
 
     Args:
         text: the current content.
-        changes: dotted path to new value, e.g. {"train.rank": 8}.
+        changes: dotted path to new value, e.g. {"training.rank": 8}.
 
     Raises:
         UserError: if a path does not name an existing scalar.
@@ -112,7 +142,7 @@ def with_changes(text: str, changes: dict[str, Any]) -> str:
             raise UserError(
                 f"params.yaml has no single value at {dotted!r}",
                 why="only existing dials can be changed from outside",
-                fix="use a dotted path as it stands in params.yaml, e.g. train.rank",
+                fix="use a dotted path as it stands in params.yaml, e.g. training.rank",
             )
         written = yaml.safe_dump(value, default_flow_style=True).removesuffix("\n").removesuffix("\n...")
         edits.append((node.start_mark.index, node.end_mark.index, written))

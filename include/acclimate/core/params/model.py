@@ -31,19 +31,33 @@ class ScoreParams(Section):
     max_items: Count | None
 
 
-class TrainParams(Section):
-    """The adapter."""
+class TrainingParams(Section):
+    """What both train stages train beside the base, and how."""
 
     strategy: Literal["lora", "rslora", "dora"]
     rank: Count
     alpha: Count
     dropout: Share
+
+
+class TrainDomainParams(Section):
+    """The domain adapter: raw text."""
+
+    enabled: bool
     steps: Count
     sequence_tokens: Count
     batch_sequences: Count
     learning_rate: Annotated[float, Field(gt=0)]
     schedule: Literal["cosine", "linear"]
     warmup_share: Share
+
+
+class TrainTaskParams(TrainDomainParams):
+    """The task adapter: questions and answers. Its steps have the same dials as the domain adapter's."""
+
+    start_from: Literal["domain", "base"]
+    template: Literal["plain", "alpaca", "chatml", "llama3", "model"]
+    replay_share: Annotated[float, Field(ge=0, lt=1)]
 
 
 class GateParams(Section):

@@ -1,0 +1,74 @@
+r"""Train the task adapter: questions of the domain and their answers, the loss on the answers alone (SFT).
+
+    artifacts/mix/train.jsonl   {"kind": "domain_questions", "question": "What does …?", "answer": "Returns …", …}
+    artifacts/train_task/       adapter_model.safetensors, adapter_config.json; off.json while the stage is off
+
+It is trained beside the base with the domain adapter merged into it, or beside the bare base (`start_from`). Between
+the pairs it reads general text of its own replay share, because what is not replayed is forgotten.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from acclimate.model.training.report import TrainReport, off
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from acclimate.core.params import CommonParams, TrainingParams, TrainTaskParams
+    from acclimate.model.training.adapting import Reading
+    from acclimate.model.training.batches import Batches
+
+PAIRS, REPLAY = "domain_questions", "general_replay"
+STARTS = {"domain": "base with the domain adapter", "base": "base"}
+
+
+def run(
+    params: TrainTaskParams,
+    training: TrainingParams,
+    common: CommonParams,
+    *,
+    base: Path,
+    domain: Path,
+    dataset: Path,
+    out: Path,
+) -> TrainReport:
+    """Train an adapter for `base`, with the adapter in `domain` or without, on the pairs of `dataset`.
+
+    Raises:
+        UserError: if there are no pairs, a model cannot be loaded, the tokenizer lacks what the template needs,
+            or the loss stops being a number.
+    """
+    if not params.enabled:
+        return off("train_task", out)
+    from acclimate.model.adapter import load_tokenizer
+    from acclimate.model.determinism import fix_randomness
+    from acclimate.model.training.adapting import adapt
+
+    fix_randomness(common)
+    batches, reading = _batches(load_tokenizer(base), dataset, params)
+    model = _start(params, base, domain)
+    return adapt(model, batches, reading, section="train_task", params=params, training=training, out=out)
+
+
+def _start(params: TrainTaskParams, base: Path, domain: Path) -> PreTrainedModel:
+    from acclimate.model.adapter import load_adapted, load_base
+
+    return load_adapted(base, domain) if params.start_from == "domain" else load_base(base)
+
+
+def _batches(tokenizer: PreTrainedTokenizerBase, dataset: Path, params: TrainTaskParams) -> tuple[Batches, Reading]:
+    from acclimate.model.training.adapting import Reading
+    from acclimate.model.training.batches import Shape, packed_whole
+    from acclimate.model.training.texts import conversations, documents, read_rows, with_replay
+
+    pairs = conversations(tokenizer, read_rows(dataset, (PAIRS,)), params.template)
+    # From the back: the domain adapter has read the mix from the front.
+    replay = documents(tokenizer, read_rows(dataset, (REPLAY,))[::-1]) if params.replay_share else []
+    shape = Shape(params.steps, params.batch_sequences, params.sequence_tokens)
+    pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    batches = packed_whole(with_replay(pairs, replay, params.replay_share), shape, pad=pad)
+    tokens = sum(len(example.ids) for example in (*pairs, *replay))
+    return batches, Reading(STARTS[params.start_from], len(pairs) + len(replay), tokens)

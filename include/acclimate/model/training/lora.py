@@ -1,0 +1,47 @@
+"""The adapter that is trained: put beside a frozen base, counted, and written as an ordinary folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from acclimate.core.files import read_json, write_json
+from acclimate.model.adapter import CONFIG, forget_gptq
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedModel
+
+    from acclimate.core.params import TrainingParams
+
+BASE_NAME = "artifacts/base"
+"""What the adapter says its base is: the same in every checkout and on every machine."""
+
+
+def with_adapter(model: PreTrainedModel, params: TrainingParams) -> PeftModel:
+    """The base, frozen, with a fresh adapter on every linear layer but the output."""
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    config = LoraConfig(
+        task_type=TaskType.CAUSAL_LM,
+        r=params.rank,
+        lora_alpha=params.alpha,
+        lora_dropout=params.dropout,
+        target_modules="all-linear",
+        use_rslora=params.strategy == "rslora",
+        use_dora=params.strategy == "dora",
+    )
+    forget_gptq()
+    adapted: PeftModel = get_peft_model(model, config)
+    return adapted
+
+
+def save(model: PeftModel, out: Path) -> None:
+    """Write the adapter in peft's own format, without its model card, paths or the order of a Python set."""
+    model.save_pretrained(str(out), save_embedding_layers=False)
+    (out / "README.md").unlink()
+    config = read_json(out / CONFIG)
+    config["base_model_name_or_path"] = BASE_NAME
+    # peft lists the modules of a shallow model in full, and would then fit the adapter to any deeper one.
+    config["target_modules"] = sorted({name.rpartition(".")[2] for name in config["target_modules"]})
+    write_json(out / CONFIG, config)

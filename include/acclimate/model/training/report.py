@@ -1,0 +1,66 @@
+"""What a train stage says it did: one form for `train_domain` and `train_task`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from acclimate.core.files import write_json
+
+OFF = "off.json"
+"""Stands in the folder of a stage that is off, where else its adapter would be."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How an adapter was trained, on how much, and how the loss fell."""
+
+    start: str
+    """What the adapter was trained beside: 'base', or 'base with the domain adapter'."""
+    strategy: str
+    precision: str
+    """'bfloat16' (mixed) or 'float32', by what the machine computes faster."""
+    trainable_parameters: int
+    trainable_share: float
+    """Of all parameters, base included (0–1)."""
+    texts: int
+    dataset_tokens: int
+    """Of the texts this stage reads, once over."""
+    steps: int
+    trained_tokens: int
+    """Tokens that went through the model, padding not counted."""
+    learned_tokens: int
+    """Of these, the ones with a loss: all of a raw text, the response of a pair."""
+    epochs: float
+    """Passes over the texts; above 1 they were too few for the steps and were repeated."""
+    repeated: bool
+    first_loss: float
+    final_loss: float
+    """Mean over the last tenth of the steps."""
+    loss_curve: list[list[float]]
+    adapter_sha256: str
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a train stage did; `trained` is None while the stage is off."""
+
+    trained: Trained | None
+
+    def headline(self) -> str:
+        """'loss 4.101 → 2.873 over 120 steps, 245,760 tokens; 327,680 trainable parameters (6.8%)'."""
+        if self.trained is None:
+            return "off"
+        done = self.trained
+        again = f"; the texts were repeated, {done.epochs:.1f} epochs" if done.repeated else ""
+        return (
+            f"loss {done.first_loss:.3f} → {done.final_loss:.3f} over {done.steps:,} steps, "
+            f"{done.trained_tokens:,} tokens; {done.trainable_parameters:,} trainable parameters "
+            f"({done.trainable_share:.1%}){again}"
+        )
+
+
+def off(stage: str, out: Path) -> TrainReport:
+    """The report of a stage that is off; its folder says so, and holds no adapter."""
+    write_json(out / OFF, {"off": f"{stage}.enabled is false in params.yaml"})
+    return TrainReport(None)

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from acclimate.core.errors import UserError
+from acclimate.core.files import sha256
+from acclimate.core.params import CommonParams, TrainDomainParams, TrainingParams
+from acclimate.model import train_domain
+from acclimate.model.adapter import load_tokenizer
+from acclimate.model.packing import stream, token_ids
+from acclimate.model.training.report import Trained
+
+Train = Callable[..., Trained]
+
+
+@pytest.fixture
+def train(
+    domain_params: TrainDomainParams,
+    training_params: TrainingParams,
+    common: CommonParams,
+    tiny_base: Path,
+    dataset: Path,
+    tmp_path: Path,
+) -> Train:
+    """train(steps=…, strategy=…, dataset=…, base=…, out=…): what the stage reports, with these dials changed."""
+
+    def run(*, out: Path = tmp_path, base: Path = tiny_base, dataset: Path = dataset, **dials: object) -> Trained:
+        own = {name: value for name, value in dials.items() if name in TrainDomainParams.model_fields}
+        shared = {name: value for name, value in dials.items() if name not in own}
+        report = train_domain.run(
+            domain_params.model_copy(update=own),
+            training_params.model_copy(update=shared),
+            common,
+            base=base,
+            dataset=dataset,
+            out=out,
+        )
+        assert report.trained is not None
+        return report.trained
+
+    return run
+
+
+def test_training_lowers_the_loss_in_exactly_the_steps_asked(train: Train) -> None:
+    done = train(steps=30)
+    assert done.final_loss < done.first_loss - 0.2
+    assert done.steps == done.loss_curve[-1][0] == 30
+    assert done.trained_tokens == 30 * 2 * 32
+
+
+def test_the_report_counts_the_adapter_and_the_raw_texts(
+    train: Train, dataset: Path, tiny_base: Path, tmp_path: Path
+) -> None:
+    done = train()
+    rows = [json.loads(line) for line in dataset.read_text(encoding="utf-8").splitlines()]
+    texts = [row["text"] for row in rows if row["kind"] != "domain_questions"]
+    assert len(texts) < len(rows)
+    weights = load_file(tmp_path / "adapter_model.safetensors")
+    assert done.trainable_parameters == sum(weight.numel() for weight in weights.values())
+    assert len(weights) == 2 * 7 * 2  # A and B of seven linear layers in two blocks
+    assert done.texts == len(texts)
+    assert done.dataset_tokens == len(stream(token_ids(load_tokenizer(tiny_base), texts)))
+    assert done.learned_tokens == 6 * 2 * 31, "all but the first token of every sequence"
+    assert done.adapter_sha256 == sha256(tmp_path / "adapter_model.safetensors")
+
+
+def test_only_the_adapter_is_written_and_it_names_no_machine(tiny_adapter: Path) -> None:
+    assert sorted(path.name for path in tiny_adapter.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
+    config = json.loads((tiny_adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    assert config["base_model_name_or_path"] == "artifacts/base"
+    assert config["target_modules"] == sorted(config["target_modules"])
+    assert "lm_head" not in config["target_modules"]
+    assert "/tmp" not in json.dumps(config)  # noqa: S108
+
+
+@pytest.mark.parametrize(("strategy", "key"), [("rslora", "use_rslora"), ("dora", "use_dora")])
+def test_every_strategy_trains_and_says_so_in_the_adapter(
+    strategy: str, key: str, train: Train, tmp_path: Path
+) -> None:
+    done = train(strategy=strategy, schedule="linear", steps=3)
+    assert json.loads((tmp_path / "adapter_config.json").read_text(encoding="utf-8"))[key] is True
+    assert done.strategy == strategy
+    assert any("magnitude" in name for name in load_file(tmp_path / "adapter_model.safetensors")) == (key == "use_dora")
+
+
+def test_a_dataset_too_small_for_the_steps_is_repeated_and_the_report_says_so(
+    train: Train, dataset: Path, tmp_path: Path
+) -> None:
+    small = tmp_path / "train.jsonl"
+    small.write_text(dataset.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+    done = train(dataset=small)
+    assert done.repeated
+    assert done.epochs == pytest.approx(done.trained_tokens / done.dataset_tokens, abs=1e-3)
+
+
+def test_the_order_of_the_file_is_the_order_of_training(train: Train, dataset: Path, tmp_path: Path) -> None:
+    backwards = tmp_path / "train.jsonl"
+    lines = dataset.read_text(encoding="utf-8").splitlines()
+    backwards.write_text("\n".join(reversed(lines)) + "\n", encoding="utf-8")
+    forwards = train(out=tmp_path / "there")
+    reversed_ = train(dataset=backwards, out=tmp_path / "back")
+    assert forwards.adapter_sha256 != reversed_.adapter_sha256
+    assert forwards.dataset_tokens == reversed_.dataset_tokens
+
+
+def test_an_absurd_learning_rate_stops_with_the_step_and_the_dial(train: Train) -> None:
+    with pytest.raises(UserError, match=r"at step \d+") as fault:
+        train(learning_rate=1e30, warmup_share=0.0)
+    assert "train_domain.learning_rate" in fault.value.fix
+
+
+def test_weights_that_break_in_the_last_step_are_noticed(train: Train) -> None:
+    with pytest.raises(UserError, match="at step 1"):
+        train(learning_rate=float("inf"), warmup_share=0.0, steps=1)
+
+
+def test_a_dataset_without_raw_text_is_the_users_fault(train: Train, tmp_path: Path) -> None:
+    empty = tmp_path / "train.jsonl"
+    empty.write_text('{"id": "1", "kind": "domain_questions", "text": "Question: a\\nAnswer: b"}\n', encoding="utf-8")
+    with pytest.raises(UserError, match="holds no text of domain_documents or general_replay"):
+        train(dataset=empty)
+
+
+def test_a_base_that_is_no_model_is_refused(train: Train, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no model"):
+        train(base=tmp_path)
+
+
+def test_a_stage_that_is_off_says_so_and_needs_no_model(
+    domain_params: TrainDomainParams, training_params: TrainingParams, common: CommonParams, tmp_path: Path
+) -> None:
+    params = domain_params.model_copy(update={"enabled": False})
+    nothing = tmp_path / "not there"
+    report = train_domain.run(params, training_params, common, base=nothing, dataset=nothing, out=tmp_path)
+    assert (report.trained, report.headline()) == (None, "off")
+    assert [path.name for path in tmp_path.iterdir()] == ["off.json"]
+    assert json.loads((tmp_path / "off.json").read_text())["off"] == "train_domain.enabled is false in params.yaml"
