@@ -5,8 +5,8 @@
 
 The split has put near-duplicates into one store already; here the copies go. Which one survives is said
 in copies.py. A set is connected through pairs at the threshold, so a copy may be less similar than that to
-its survivor. Shingles are spilled beside the output, about as many bytes as the text has, and gone when the
-stage ends: memory grows by some hundred bytes per document, and with the text only of those that share boilerplate.
+its survivor. Shingles and what else grows with the corpus are files beside the output, about as many bytes as the text
+has, and gone when the stage ends.
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ from acclimate.data.evaluation.evaluation_items import TASKS
 from acclimate.data.evaluation.held_out import TaskReport, draw_tasks, locked_tasks
 from acclimate.data.evaluation.locking import LockedSet, locked_set
 from acclimate.data.seeded import chance
-from acclimate.data.similarity.near_duplicates import Components, near_duplicates
+from acclimate.data.similarity.components import Components
+from acclimate.data.similarity.near_duplicates import near_duplicates
 from acclimate.data.similarity.sketches import Nearness, sketch_texts
 
 if TYPE_CHECKING:

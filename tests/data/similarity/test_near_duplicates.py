@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from acclimate.data.kernels.similarity import jaccard
-from acclimate.data.similarity.near_duplicates import Components, Search, near_duplicates
+from acclimate.data.similarity.components import Components
+from acclimate.data.similarity.near_duplicates import near_duplicates
+from acclimate.data.similarity.search import Search
 from acclimate.data.similarity.sketches import MIN_RECALL, PERMUTATIONS, Banding, Nearness, sketch_texts
 from acclimate.data.similarity.words import words
 
@@ -40,7 +42,7 @@ def test_nothing_is_joined_that_comparing_all_pairs_does_not_join(texts: list[st
 def test_the_similarity_is_the_jaccard_of_the_shingle_sets(texts: list[str], threshold: float) -> None:
     sketches = sketch_texts(texts, Nearness(threshold=0.8, shingle_words=3, seed=1))
     pairs = np.array(list(combinations(range(len(texts)), 2)), dtype=np.int64).reshape(-1, 2)
-    found = jaccard(pairs[:, 0].copy(), pairs[:, 1].copy(), sketches.shingles, sketches.starts, threshold)
+    found = jaccard(pairs[:, 0].copy(), pairs[:, 1].copy(), sketches.sets.shingles, sketches.sets.starts, threshold)
     shingles = [_shingles(text, 3) for text in texts]
     for similarity, (one, other) in zip(found, pairs, strict=True):
         union = shingles[one] | shingles[other]
@@ -69,7 +71,7 @@ def test_pairs_exactly_at_the_threshold_are_found_as_often_as_the_banding_says()
         for side in "xy"
     ]
     sketches = sketch_texts(texts[:2], Nearness(0.8, 5, 1729))
-    assert jaccard(np.array([0]), np.array([1]), sketches.shingles, sketches.starts, 0.8).tolist() == [0.8]
+    assert jaccard(np.array([0]), np.array([1]), sketches.sets.shingles, sketches.sets.starts, 0.8).tolist() == [0.8]
     labels = _found(texts, 0.8, n=5)
     found = sum(labels[2 * pair] == labels[2 * pair + 1] for pair in range(1000))
     # Binomial with p = 0.9983: standard deviation 1.3 pairs.
@@ -90,7 +92,7 @@ def test_a_crowd_of_near_copies_is_one_component_and_not_every_pair_of_it_is_che
 def test_different_texts_in_one_bucket_are_all_compared(monkeypatch: pytest.MonkeyPatch, pairs_per_member: int) -> None:
     # Half of each text is the same boilerplate (J = 1/3 between any two), so bands are shared by many;
     # texts 7 and 93 alone are near-duplicates.
-    monkeypatch.setattr("acclimate.data.similarity.near_duplicates.PAIRS_PER_MEMBER", pairs_per_member)
+    monkeypatch.setattr("acclimate.data.similarity.search.PAIRS_PER_MEMBER", pairs_per_member)
     boilerplate = [f"b{i}" for i in range(54)]
     texts = [" ".join([*boilerplate, *(f"t{text}w{i}" for i in range(50))]) for text in range(100)]
     texts[93] = texts[7] + " end"
@@ -152,7 +154,7 @@ def test_every_threshold_has_a_banding_within_the_permutations(threshold: float)
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=12))
 def test_components_are_those_of_the_graph(edges: list[tuple[int, int]]) -> None:
-    components = Components(10)
+    components = Components.single(10)
     for one, other in edges:
         components.join(one, other)
     assert components.labels().tolist() == _connected(10, edges)
@@ -166,13 +168,13 @@ def _found(texts: list[str], threshold: float, n: int) -> list[int]:
 def _counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many pairs are compared one by one, from now on."""
     compared: list[int] = []
-    compare = Search._compare
+    compare = Search.compare
 
     def counting(self: Search, left: Ints, right: Ints, pool: ThreadPoolExecutor) -> None:
         compared.append(len(left))
         compare(self, left, right, pool)
 
-    monkeypatch.setattr(Search, "_compare", counting)
+    monkeypatch.setattr(Search, "compare", counting)
     return compared
 
 

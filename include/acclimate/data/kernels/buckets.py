@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
+from acclimate.data.kernels.components import root
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -37,18 +39,25 @@ def sorted_runs(keys: NDArray[np.uint64], members: Places) -> tuple[Places, Plac
             buckets += 1
         first = place
     starts[buckets] = filled
-    return kept[:filled], starts[: buckets + 1]
+    return kept[:filled].copy(), starts[: buckets + 1].copy()
 
 
 @njit(cache=True, nogil=True)
-def _open(one: int, other: int, labels: Places, skipped: Flags, new_from: int) -> bool:
-    """Whether a pair has to be compared: not one component yet, not both set apart, not compared in an earlier run."""
-    return labels[one] != labels[other] and not (skipped[one] and skipped[other]) and max(one, other) >= new_from
+def _open(one: int, other: int, parents: Places, crowded: Flags, heed: bool, new_from: int) -> bool:
+    """Whether a pair has to be compared: not both set apart, not compared in an earlier run, not one component yet."""
+    if (heed and crowded[one] and crowded[other]) or max(one, other) < new_from:
+        return False
+    return bool(root(parents, one) != root(parents, other))
 
 
 @njit(cache=True, nogil=True)
-def neighbours(members: Places, starts: Places, labels: Places, skipped: Flags, new_from: int) -> tuple[Places, Places]:
-    """Each member with its bucket's first and with the one before it, where that pair is open."""
+def neighbours(
+    members: Places, starts: Places, parents: Places, crowded: Flags, heed: bool, new_from: int
+) -> tuple[Places, Places]:
+    """Each member with its bucket's first and with the one before it, where that pair is open.
+
+    What is set apart as crowded is left out only if one is to `heed` it.
+    """
     left, right = np.empty(2 * len(members), dtype=np.int64), np.empty(2 * len(members), dtype=np.int64)
     count = 0
     for bucket in range(len(starts) - 1):
@@ -56,28 +65,32 @@ def neighbours(members: Places, starts: Places, labels: Places, skipped: Flags, 
         for place in range(first + 1, starts[bucket + 1]):
             # The second member's neighbour is the first.
             for before in range(first, place, max(1, place - 1 - first)):
-                if _open(members[before], members[place], labels, skipped, new_from):
+                if _open(members[before], members[place], parents, crowded, heed, new_from):
                     left[count], right[count] = members[before], members[place]
                     count += 1
-    return left[:count], right[:count]
+    return left[:count].copy(), right[:count].copy()
 
 
 @njit(cache=True, nogil=True)
-def _by_label(members: Places, labels: Places) -> tuple[Places, int]:
-    """The members grouped by component, and how many pairs of different components there are."""
-    grouped = members[np.argsort(labels[members])]
+def _by_component(members: Places, parents: Places) -> tuple[Places, Places, int]:
+    """The members grouped by component, the component of each, and how many pairs of different components there are."""
+    labels = np.empty(len(members), dtype=np.int64)
+    for place in range(len(members)):
+        labels[place] = root(parents, members[place])
+    order = np.argsort(labels)
+    ordered = labels[order]
     pairs = same = 0
-    for place in range(1, len(grouped)):
-        same = same + 1 if labels[grouped[place]] == labels[grouped[place - 1]] else 0
+    for place in range(1, len(ordered)):
+        same = same + 1 if ordered[place] == ordered[place - 1] else 0
         pairs += place - same
-    return grouped, pairs
+    return members[order], ordered, pairs
 
 
 @njit(cache=True, nogil=True)
 def remaining(
     members: Places,
     starts: Places,
-    labels: Places,
+    parents: Places,
     crowded: Flags,
     new_from: int,
     first_bucket: int,
@@ -86,7 +99,8 @@ def remaining(
 ) -> tuple[Places, Places, int]:
     """All pairs of different components, bucket after bucket, until there are `limit`.
 
-    The members of a bucket with more than `per_member` times as many pairs as members are marked in `crowded`.
+    Of three members every two are `neighbours`, so only larger buckets have pairs left. The members of a bucket
+    with more than `per_member` times as many pairs as members are marked in `crowded`.
 
     Returns:
         Left and right of the pairs, and the bucket to go on with.
@@ -95,28 +109,36 @@ def remaining(
     count, bucket = 0, first_bucket
     while bucket < len(starts) - 1:
         here = members[starts[bucket] : starts[bucket + 1]]
-        grouped, pairs = _by_label(here, labels)
-        if pairs > min(limit, per_member * len(here)):
-            crowded[here] = True
-        elif count + pairs > limit:
-            break
-        else:
-            count = _across(grouped, labels, crowded, new_from, left, right, count)
+        if len(here) > 3:
+            grouped, labels, pairs = _by_component(here, parents)
+            if pairs > min(limit, per_member * len(here)):
+                crowded[here] = True
+            elif count + pairs > limit:
+                break
+            else:
+                count = _across(grouped, labels, parents, crowded, new_from, left, right, count)
         bucket += 1
-    return left[:count], right[:count], bucket
+    return left[:count].copy(), right[:count].copy(), bucket
 
 
 @njit(cache=True, nogil=True)
 def _across(
-    grouped: Places, labels: Places, crowded: Flags, new_from: int, left: Places, right: Places, count: int
+    grouped: Places,
+    labels: Places,
+    parents: Places,
+    crowded: Flags,
+    new_from: int,
+    left: Places,
+    right: Places,
+    count: int,
 ) -> int:
     start = 0
     for place in range(1, len(grouped)):
-        if labels[grouped[place]] != labels[grouped[place - 1]]:
+        if labels[place] != labels[place - 1]:
             start = place
         other = grouped[place]
         for before in range(start):
-            if _open(grouped[before], other, labels, crowded, new_from):
+            if _open(grouped[before], other, parents, crowded, True, new_from):
                 left[count], right[count] = grouped[before], other
                 count += 1
     return count

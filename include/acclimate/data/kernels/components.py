@@ -23,16 +23,35 @@ def root(parents: Places, number: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def join(parents: Places, left: Places, right: Places) -> None:
-    """Put the components of left[i] and right[i] together, all i."""
-    for pair in range(len(left)):
-        one, other = root(parents, left[pair]), root(parents, right[pair])
-        parents[max(one, other)] = min(one, other)
+def seen_root(parents: Places, number: int) -> int:
+    """The same, and nothing is written: threads may look at once."""
+    while parents[number] != number:
+        number = parents[number]
+    return number
 
 
 @njit(cache=True, nogil=True)
-def settle(parents: Places) -> None:
-    """Make every parent the smallest member of its component."""
-    for number in range(len(parents)):
-        # A parent is smaller and so has been settled before.
-        parents[number] = parents[parents[number]]
+def join(parents: Places, left: Places, right: Places) -> Places:
+    """Put the components of left[i] and right[i] together, all i.
+
+    Returns:
+        The numbers that were the smallest of their component and are not any more.
+    """
+    deposed = np.empty(len(left), dtype=np.int64)
+    count = 0
+    for pair in range(len(left)):
+        one, other = root(parents, left[pair]), root(parents, right[pair])
+        if one != other:
+            deposed[count] = max(one, other)
+            parents[deposed[count]] = min(one, other)
+            count += 1
+    return deposed[:count].copy()
+
+
+@njit(cache=True, nogil=True)
+def roots(parents: Places, numbers: Places) -> Places:
+    """The smallest member of each number's component."""
+    found = np.empty(len(numbers), dtype=np.int64)
+    for place in range(len(numbers)):
+        found[place] = root(parents, numbers[place])
+    return found

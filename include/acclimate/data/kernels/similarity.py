@@ -86,3 +86,34 @@ def jaccard(left: Places, right: Places, shingles: Hashes, starts: Places, thres
         if common >= wanted:
             similarity[pair] = common / (len(mine) + len(theirs) - common)
     return similarity
+
+
+@njit(cache=True, nogil=True)
+def _code(one: int, other: int) -> np.uint64:
+    """Of a pair in this order; two pairs of a corpus below 2³² texts never have the same, nor any pair 0."""
+    code: np.uint64 = (np.uint64(one) << np.uint64(32) | np.uint64(other)) + np.uint64(1)
+    return code
+
+
+@njit(cache=True, nogil=True)
+def _slot(code: np.uint64, rejected: Hashes) -> np.uint64:
+    slot: np.uint64 = (code * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(32)) % np.uint64(len(rejected))
+    return slot
+
+
+@njit(cache=True, nogil=True)
+def not_rejected(left: Places, right: Places, rejected: Hashes) -> NDArray[np.bool_]:
+    """[pairs]: whether it is not among those that `reject` was told of lately."""
+    fresh = np.ones(len(left), dtype=np.bool_)
+    for pair in range(len(left)):
+        code = _code(left[pair], right[pair])
+        fresh[pair] = rejected[_slot(code, rejected)] != code
+    return fresh
+
+
+@njit(cache=True, nogil=True)
+def reject(left: Places, right: Places, rejected: Hashes) -> None:
+    """Remember these pairs in `rejected`, each in one slot, where a later one may take its place."""
+    for pair in range(len(left)):
+        code = _code(left[pair], right[pair])
+        rejected[_slot(code, rejected)] = code

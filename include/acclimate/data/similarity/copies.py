@@ -4,8 +4,8 @@
     copies.kept        # [records]: True where a record stays
 
 Which of a set of near-duplicates survives: the best quality score, then the earliest date, then the smallest
-id; an unknown score or date comes last. Texts are read once, some thousand at a time; per record only numbers
-stay in memory (see sketches.py), and what the survivor is chosen by is read for records that have a copy.
+id; an unknown score or date comes last. Texts are read once, some thousand at a time; in memory stays what there is to
+say of records that have a copy.
 """
 
 from __future__ import annotations
@@ -55,22 +55,23 @@ def find_copies(paths: Sequence[Path], nearness: Nearness, *, scratch: Path, thr
     Args:
         paths: Parquet files with `text` and RANK_COLUMNS; records are numbered through all of them.
         nearness: What counts as near.
-        scratch: An empty directory for about 8 bytes a word; what is in it afterwards can go.
+        scratch: An empty directory for about as many bytes as the texts have; what is in it afterwards can go.
         threads: How many work at a time; the result does not depend on it.
     """
     from acclimate.data.kernels.similarity import jaccard
 
     sketches = spill(text_batches(paths), nearness, scratch, threads=threads)
-    labels = near_duplicates(sketches, nearness, threads=threads).labels()
-    several = np.flatnonzero(np.bincount(labels, minlength=len(labels))[labels] > 1)
-    best = survivors(_ranked(paths, several), several, labels[several])
+    components = near_duplicates(sketches, nearness, threads=threads)
+    later = components.deposed()
+    several = np.union1d(later, components.labels(later))
+    best = survivors(_ranked(paths, several), several, components.labels(several))
     gone, stay = several[best != several], best[best != several]
     similarity = np.empty(len(gone))
     for first in range(0, len(gone), _PAIRS_MAPPED):
         part = slice(first, first + _PAIRS_MAPPED)
-        similarity[part] = jaccard(gone[part], stay[part], sketches.shingles, sketches.starts, 0.0)
-        sketches.forget_pages()
-    return Copies(len(labels), gone, stay, similarity)
+        similarity[part] = jaccard(gone[part], stay[part], sketches.sets.shingles, sketches.sets.starts, 0.0)
+        sketches.sets.forget_pages()
+    return Copies(len(sketches.streams), gone, stay, similarity)
 
 
 def survivors(ranked: pa.Table, records: Places, labels: Places) -> Places:

@@ -2,15 +2,15 @@
 
     nearness = Nearness(threshold=0.8, shingle_words=5, seed=1729)
     sketches = spill(text_batches(paths), nearness, scratch, threads=2)
-    sketches.shingles[sketches.starts[7]:sketches.starts[8]]      # of text 7, mapped from scratch/shingles
+    sets = sketches.sets
+    sets.shingles[sets.starts[7]:sets.starts[8]]      # of text 7, mapped from scratch/shingles
 
-In memory stay where a text's shingles start and the hash of its words (16 bytes a text); its shingles, 8
-bytes each, and its band keys, 168 bytes, are files that are written once, from front to back.
+A text's shingles, 8 bytes each, its band keys, 168 bytes, where its shingles start and the hash of its words are
+appended to files and mapped in where they are looked at (mapped.py): memory does not grow with the corpus.
 """
 
 from __future__ import annotations
 
-import mmap
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from acclimate.core.progress import progress
+from acclimate.data.similarity.mapped import forget, mapped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,29 +72,30 @@ class Nearness:
 
 
 @dataclass(frozen=True)
+class ShingleSets:
+    """The shingles of each text: what similarity is computed from."""
+
+    shingles: Hashes
+    """[shingles of all texts]: distinct within a text."""
+    starts: Places
+    """[texts + 1]: text i's shingles are shingles[starts[i]:starts[i + 1]]."""
+    scratch: Path | None = None
+    """Where else what grows with the number of texts is to be kept; in memory if nowhere."""
+
+    def forget_pages(self) -> None:
+        """Let go of what the operating system has mapped in for us; it stays in its cache while there is room."""
+        forget(self.shingles, self.starts)
+
+
+@dataclass(frozen=True)
 class Sketches:
     """What is known of each text."""
 
-    shingles: Hashes
-    """[shingles of all texts]: distinct within a text; mapped from a file if spilled."""
-    starts: Places
-    """[texts + 1]: text i's shingles are shingles[starts[i]:starts[i + 1]]."""
+    sets: ShingleSets
     streams: Hashes
     """[texts]: a hash of the whole word sequence."""
     band_keys: Callable[[int], Hashes]
     """Band number to the key of every text [texts]."""
-
-    @property
-    def sizes(self) -> Places:
-        """[texts]: how many shingles each has."""
-        return np.diff(self.starts)
-
-    def forget_pages(self) -> None:
-        """Let go of what the operating system has mapped in for us; it stays in its cache while there is room."""
-        # numpy holds a memory map through a memory view.
-        owner = self.shingles.base.obj if isinstance(self.shingles.base, memoryview) else self.shingles.base
-        if isinstance(owner, mmap.mmap):
-            owner.madvise(mmap.MADV_DONTNEED)
 
 
 def sketch_texts(texts: Iterable[str], nearness: Nearness) -> Sketches:
@@ -101,35 +103,41 @@ def sketch_texts(texts: Iterable[str], nearness: Nearness) -> Sketches:
     from acclimate.data.kernels.buffers import of_strings
 
     shingles, sizes, streams, keys = sketcher(nearness)(of_strings(texts))
-    return Sketches(shingles, _starts(sizes), streams, keys.__getitem__)
+    starts = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes, dtype=np.int64)])
+    for array in (shingles, starts, streams, keys):
+        # As those that are mapped, so that kernels are compiled for one kind of array only.
+        array.flags.writeable = False
+    return Sketches(ShingleSets(shingles, starts), streams, keys.__getitem__)
 
 
 def spill(batches: Iterable[Texts], nearness: Nearness, directory: Path, *, threads: int) -> Sketches:
     """Sketch batches in `threads` threads and append the result, in order, to files in `directory`."""
-    sizes: list[Places] = []
-    streams: list[Hashes] = []
+    bands = [directory / f"band-{band:02d}" for band in range(nearness.banding.bands)]
+    last = np.zeros(1, dtype=np.int64)
     with ExitStack() as files:
-        shingle_file = files.enter_context((directory / "shingles").open("ab"))
-        band_files = [
-            files.enter_context(band_path(directory, band).open("ab")) for band in range(nearness.banding.bands)
-        ]
+        shingle_file, start_file, stream_file, *band_files = (
+            files.enter_context(path.open("wb"))
+            for path in (directory / "shingles", directory / "starts", directory / "streams", *bands)
+        )
+        last.tofile(start_file)
         sketched = in_order(sketcher(nearness), batches, threads)
-        for found, of_texts, stream, keys in progress(sketched, "reading texts", unit="batch"):
-            found.tofile(shingle_file)
+        for shingles, sizes, streams, keys in progress(sketched, "reading texts", unit="batch"):
+            shingles.tofile(shingle_file)
+            starts = last + np.cumsum(sizes)
+            starts.tofile(start_file)
+            last = starts[-1:]
+            streams.tofile(stream_file)
             for band_file, key in zip(band_files, keys, strict=True):
                 key.tofile(band_file)
-            sizes.append(of_texts)
-            streams.append(stream)
     return Sketches(
-        mapped(directory / "shingles"),
-        _starts(np.concatenate([np.empty(0, dtype=np.int64), *sizes])),
-        np.concatenate([np.empty(0, dtype=np.uint64), *streams]),
-        lambda band: np.fromfile(band_path(directory, band), dtype=np.uint64),
+        ShingleSets(mapped(directory / "shingles", np.uint64), mapped(directory / "starts", np.int64), directory),
+        mapped(directory / "streams", np.uint64),
+        lambda band: mapped(bands[band], np.uint64),
     )
 
 
 def sketcher(nearness: Nearness) -> Callable[[Texts], Sketched]:
-    """The function that sketches one batch: shingles, their numbers, stream hashes, band keys [bands, texts]."""
+    """What sketches one batch: its shingles, how many each text has, their streams, their band keys."""
     from acclimate.data.kernels.code_points import code_point_table
     from acclimate.data.kernels.sketch import linear_maps, sketch
     from acclimate.data.kernels.tokens import salt
@@ -174,20 +182,3 @@ def text_batches(paths: Sequence[Path], column: str = "text") -> Iterator[Texts]
         with pq.ParquetFile(path, buffer_size=1 << 20) as file:
             for batch in file.iter_batches(BATCH_TEXTS, columns=[column], use_threads=False):
                 yield from of_column(pa.chunked_array([batch.column(0)]))
-
-
-def band_path(directory: Path, band: int) -> Path:
-    """Where the keys of one band are spilled to."""
-    return directory / f"band-{band:02d}"
-
-
-def mapped(path: Path) -> Hashes:
-    """The 64-bit numbers of a file, read when they are looked at."""
-    if path.stat().st_size == 0:
-        return np.empty(0, dtype=np.uint64)
-    with path.open("rb") as file:
-        return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), dtype=np.uint64)
-
-
-def _starts(sizes: Places) -> Places:
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes, dtype=np.int64)])
