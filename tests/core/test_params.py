@@ -72,8 +72,15 @@ def test_a_fault_in_the_mapping_of_a_source_names_its_field(tmp_path: Path, text
     )
     assert "ingest.sources[2].fields.text = 7" in message
     assert "ingest.sources[2].fields.txet = 'body': no such dial" in message
-    assert "ingest.sources[2].encoding = 'none': no such encoding" in message
+    assert "ingest.sources[2].encoding = 'none': no such encoding of text" in message
     assert "3 faults" in message
+
+
+@pytest.mark.parametrize("codec", ["hex", "rot13", "zlib", "base64", "undefined"])
+def test_a_codec_that_is_not_of_text_is_no_encoding(tmp_path: Path, text: str, codec: str) -> None:
+    kind = "      path: inputs/*.jsonl"
+    message = _fault(tmp_path, text.replace(kind, f"      encoding: {codec}\n{kind}"))
+    assert f"ingest.sources[2].encoding = '{codec}': no such encoding of text" in message
 
 
 @pytest.mark.parametrize(

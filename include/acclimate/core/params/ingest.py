@@ -27,9 +27,11 @@ TextPath = Annotated[list[FieldPath], Field(min_length=1), BeforeValidator(_seve
 
 def _known_encoding(name: str) -> str:
     try:
+        # Not every codec is of text: hex turns bytes into bytes, rot13 text into text, `undefined` fails on anything.
+        "text".encode(name)
         known = codecs.lookup(name).name
-    except LookupError:
-        raise ValueError("no such encoding; usual ones are utf-8, latin-1 and cp1252") from None
+    except (LookupError, UnicodeError):
+        raise ValueError("no such encoding of text; usual ones are utf-8, latin-1 and cp1252") from None
     # A byte order mark is looked for in any case.
     return "utf-8" if known == "utf-8-sig" else known
 
