@@ -50,6 +50,7 @@ def test_a_file_of_any_format_is_read_by_its_mapping(tmp_path: Path, ending: str
         ("question.choices.text", ["one", "two"]),
         ("question.choices.1.text", ["two"]),
         ("question.choices.7.text", []),
+        ("question.choices.².text", []),
         ("question", []),
         ("answer.stem", []),
         ("count", ["3"]),

@@ -59,6 +59,11 @@ def test_a_reject_names_the_place_in_the_file(read: Read) -> None:
     ]
 
 
+def test_a_part_that_only_looks_like_a_number_is_a_key(read: Read) -> None:
+    _, [rejected] = read({"a.json": b'{"rows": [[{"text": "One."}]]}'}, records="rows.\u00b2")
+    assert rejected.detail == "there is no '\u00b2'"
+
+
 def test_a_path_to_records_that_leads_nowhere_is_told(read: Read) -> None:
     _, [rejected] = read({"a.json": b'{"rows": []}'}, records="lines")
     assert (rejected.reason, rejected.detail) == ("no records where the source says", "there is no 'lines'")

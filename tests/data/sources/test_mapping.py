@@ -29,7 +29,9 @@ def test_what_is_not_mapped_is_not_read(read: Read) -> None:
 
 def test_several_paths_are_joined_by_an_empty_line_those_without_a_value_left_out(read: Read) -> None:
     record = {"a": {"title": "T"}, "parts": ["one", "two"], "none": None, "blank": " "}
-    document = _read_one(read, record, fields={"text": ["a.title", "none", "blank", "parts", "missing", "parts.1"]})
+    document = _read_one(
+        read, record, fields={"text": ["a.title", "none", "blank", "parts", "missing", "parts.\u00b2", "parts.1"]}
+    )
     assert isinstance(document, Document)
     assert document.text == "T\n\none\ntwo\n\ntwo"
 

@@ -62,7 +62,7 @@ def _of_file(benchmark: Benchmark, inputs: Path) -> Iterator[Question]:
 
 def values_at(value: Any, path: Sequence[str]) -> list[str]:
     """The texts at a path: keys into objects, numbers into lists; a list without a number is read as a whole."""
-    if isinstance(value, list) and not (path and path[0].isdigit()):
+    if isinstance(value, list) and not (path and path[0].isdecimal()):
         return [text for entry in value for text in values_at(entry, path)]
     if not path:
         return [] if value is None or isinstance(value, dict) else [str(value)]

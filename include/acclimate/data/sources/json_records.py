@@ -101,7 +101,7 @@ def _number(text: str) -> float:
 
 def _descend(value: Any, parts: list[str], where: str, parents: tuple[dict[str, Any], ...]) -> Iterator[Raw | Fault]:
     """The records below `value`; lists are gone through on the way unless `parts` names an element by number."""
-    if isinstance(value, list) and not (parts and parts[0].isdigit()):
+    if isinstance(value, list) and not (parts and parts[0].isdecimal()):
         for number, element in enumerate(value):
             yield from _descend(element, parts, f"{where}[{number}]", parents)
     elif not parts:
