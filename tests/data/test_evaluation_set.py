@@ -135,6 +135,18 @@ def test_a_review_takes_an_example_in_and_another_one_out(draw_set: Draw, tmp_pa
     assert report.reviewed == 1
 
 
+def test_who_accepts_an_answer_that_nobody_gave_has_reviewed_nothing(draw_set: Draw, tmp_path: Path) -> None:
+    asked = {"question": "What is a kiln for?"}
+    empty = Annotation(example=example_id(asked["question"], ""), annotator="ada", verdict="accept", confidence=1.0)
+    add_annotations(tmp_path / "given/reviews.jsonl", [empty], now="now")
+    report = draw_set({"expert": [asked]})
+    (waiting, *_) = read_pending(tmp_path / "out/pending.jsonl")
+    assert (waiting.example.annotators, waiting.example.annotation_confidence) == (0, 0)
+    assert report.notes[-1] == (
+        "1 reviews accept an answer that nobody has proposed and count for nothing; 'edit' gives one"
+    )
+
+
 def test_every_line_is_accounted_for(draw_set: Draw, tmp_path: Path) -> None:
     lines = [_line("expert", 1), _line("expert", 1), _line("expert", 2, quality_score=0.1), {"answer": "of nothing"}]
     lines += [_line("expert", 1, question="What is EXPERT number 1"), {"question": "??"}, {"question": "??"}]

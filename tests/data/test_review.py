@@ -107,6 +107,10 @@ def test_an_answer_that_nobody_has_proposed_cannot_be_accepted(
     assert main(["review", "import", "ada.jsonl"]) == 2
     assert "ada.jsonl:2: verdict: there is no proposed answer to accept" in capsys.readouterr().err
     assert [label.example for label in read_annotations(REVIEWS)] == [IDS[1]]
+    with REVIEWS.open("a") as file:
+        file.write(json.dumps(good | {"example": unanswered}) + "\n")
+    waiting = newest_queue(checkout).waiting_for("ada")
+    assert [one.example.id for one in waiting] == [unanswered, IDS[2]], "it still waits for an answer of hers"
 
 
 def test_a_file_that_is_not_there_is_said_to_be(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,13 @@ from acclimate.core.params import CommonParams, EvaluationSetParams
 from acclimate.core.records import GENERAL, Reject
 from acclimate.core.reports import Funnel
 from acclimate.data.evaluation.agreement import Agreement, agreement
-from acclimate.data.evaluation.annotations import REVIEWS, Labels, latest, read_annotations
+from acclimate.data.evaluation.annotations import (
+    REVIEWS,
+    Labels,
+    latest,
+    read_annotations,
+    without_empty_accepts,
+)
 from acclimate.data.evaluation.complexity import Vocabulary
 from acclimate.data.evaluation.example_draw import draw, without_near_duplicates
 from acclimate.data.evaluation.examples import (
@@ -115,7 +121,8 @@ def run(
     """
     proposals, rejects = _proposals(params, given, stores)
     records = len(proposals) + len(rejects)
-    labels = latest(read_annotations(given / REVIEWS.name))
+    unanswered = {proposal.id for proposal in proposals if not proposal.answer}
+    labels, empty = without_empty_accepts(latest(read_annotations(given / REVIEWS.name)), unanswered)
     judged = _judged(params, proposals, labels, stores)
     rejects += [one.reject() for one in judged if one.problem not in ("", WAITING)]
     hopeful = [one for one in judged if one.problem in ("", WAITING)]
@@ -136,7 +143,7 @@ def run(
         difficulties=difficulties,
         difficulty_from=dict(sorted(Counter(example.difficulty_from for example in chosen).items())),
         unmet_share=round(sum(max(0, kind.wanted - kind.examples) for kind in kinds.values()) / params.examples, 4),
-        notes=_notes(params, kinds, difficulties),
+        notes=_notes(params, kinds, difficulties) + _empty_accepts(empty),
         queue=_queue_sizes(pending),
         reviewed=sum(example.annotators > 0 for example in chosen),
         agreement=agreement(labels, seed=common.seed),
@@ -241,6 +248,11 @@ def _notes(
         if level.examples < level.wanted
     ]
     return short + filled + few + levels
+
+
+def _empty_accepts(number: int) -> list[str]:
+    said = f"{number:,} reviews accept an answer that nobody has proposed and count for nothing; 'edit' gives one"
+    return [said] if number else []
 
 
 def _missing(name: str, kind: SourceKindReport) -> str:

@@ -165,6 +165,25 @@ def latest(annotations: Iterable[Annotation]) -> Labels:
     return dict(labels)
 
 
+def without_empty_accepts(labels: Labels, unanswered: Set[str]) -> tuple[Labels, int]:
+    """`labels` less those that accept an answer nobody has proposed, and how many these are.
+
+    `parse_lines` takes none in, but a line can be written by hand, or outlive the answer it was about.
+
+    Args:
+        labels: what counts otherwise.
+        unanswered: ids of examples without a proposed answer.
+    """
+    saying = {
+        example: {
+            name: label for name, label in of_example.items() if label.verdict != "accept" or example not in unanswered
+        }
+        for example, of_example in labels.items()
+    }
+    empty = sum(map(len, labels.values())) - sum(map(len, saying.values()))
+    return {example: of_example for example, of_example in saying.items() if of_example}, empty
+
+
 def add_annotations(path: Path, annotations: Sequence[Annotation], *, now: str) -> Added:
     """Add to `path` what it does not say already; idempotent, whole or not at all, safe beside other writers.
 

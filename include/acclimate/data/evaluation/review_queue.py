@@ -17,7 +17,7 @@ from typing import Any
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_jsonl
 from acclimate.core.runs import run_path, runs
-from acclimate.data.evaluation.annotations import REVIEWS, latest, read_annotations
+from acclimate.data.evaluation.annotations import REVIEWS, latest, read_annotations, without_empty_accepts
 from acclimate.data.evaluation.examples import (
     EXAMPLES_FILE,
     PENDING_FILE,
@@ -56,7 +56,7 @@ class Queue:
 
     def waiting_for(self, annotator: str) -> list[Pending]:
         """What `annotator` has not judged yet, most urgent first."""
-        labels = latest(read_annotations(self.reviews))
+        labels, _ = without_empty_accepts(latest(read_annotations(self.reviews)), self.unanswered)
         return [
             one for one in read_pending(self.folder / PENDING_FILE) if annotator not in labels.get(one.example.id, {})
         ]
