@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from acclimate.core.files import write_parquet
-from acclimate.core.params import EvaluationSetParams
+from acclimate.core.params import EvaluationSetParams, MixParams
 from acclimate.core.params.evaluation import DifficultyShares, KindShares
 from acclimate.core.records import Document, document_id, document_schema
 
@@ -81,6 +81,22 @@ def evaluation_set_params() -> EvaluationSetParams:
         easy_below=0.4,
         hard_from=0.52,
         on_shortfall="fill",
+    )
+
+
+@pytest.fixture(scope="session")
+def mix_params() -> MixParams:
+    """20 kB of short texts by the shares of params.yaml, drawn at random."""
+    return MixParams(
+        strategy="static_balanced",
+        domain_documents=0.4,
+        domain_questions=0.4,
+        general_replay=0.2,
+        diverse=False,
+        balance_difficulty=False,
+        kilobytes=20,
+        max_document_characters=200,
+        bytes_per_token=4.0,
     )
 
 

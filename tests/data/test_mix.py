@@ -21,21 +21,9 @@ Make = Callable[..., Row]
 Write = Callable[[Path, Sequence[Row]], Path]
 Mix = Callable[..., MixReport]
 
-PARAMS = MixParams(
-    strategy="static_balanced",
-    domain_documents=0.4,
-    domain_questions=0.4,
-    general_replay=0.2,
-    diverse=False,
-    balance_difficulty=False,
-    kilobytes=20,
-    max_document_characters=200,
-    bytes_per_token=4.0,
-)
-
 
 @pytest.fixture
-def mix(tmp_path: Path, document: Make, write_documents: Write) -> Mix:
+def mix(tmp_path: Path, document: Make, write_documents: Write, mix_params: MixParams) -> Mix:
     """mix(documents=…, questions=…, general=…): from so many records of about 300, 100 and 300 bytes."""
 
     def run_it(
@@ -56,7 +44,7 @@ def mix(tmp_path: Path, document: Make, write_documents: Write) -> Mix:
         replay = [document(f"Note {i}. " + "rain and wind " * 20, **fields) for i in range(general)]
         (tmp_path / "out").mkdir(exist_ok=True)
         return run(
-            PARAMS.model_copy(update=changes),
+            mix_params.model_copy(update=changes),
             CommonParams(seed=seed, threads=1, min_free_disk_mb=0),
             domain=write_documents(tmp_path / "domain.parquet", rows),
             general=write_documents(tmp_path / "general.parquet", replay),
@@ -229,10 +217,12 @@ def test_warnings_begin_beyond_their_line(shares: tuple[float, float, float], sa
     assert warnings(*shares) == said
 
 
-def test_nothing_fits_into_too_small_a_training_set(document: Make, write_documents: Write, tmp_path: Path) -> None:
+def test_nothing_fits_into_too_small_a_training_set(
+    document: Make, write_documents: Write, mix_params: MixParams, tmp_path: Path
+) -> None:
     long = [document(f"Text {number}. " + "clay and fire " * 200) for number in range(3)]
     files = {name: write_documents(tmp_path / f"{name}.parquet", long) for name in ("domain", "general")}
-    small = PARAMS.model_copy(update={"kilobytes": 1, "max_document_characters": 9000})
+    small = mix_params.model_copy(update={"kilobytes": 1, "max_document_characters": 9000})
     report = run(small, CommonParams(seed=1, threads=1, min_free_disk_mb=0), **files, out=tmp_path)
     assert (report.records, report.mean_similarity, report.kinds["general_replay"].share) == (0, 0, 0)
     assert (tmp_path / "train.jsonl").read_bytes() == b""

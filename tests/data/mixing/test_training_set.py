@@ -14,17 +14,6 @@ from acclimate.data.mixing.candidates import KINDS, Measures, scan
 from acclimate.data.mixing.training_set import training_rows, training_set
 
 Row = dict[str, Any]
-PARAMS = MixParams(
-    strategy="static_balanced",
-    domain_documents=0.4,
-    domain_questions=0.4,
-    general_replay=0.2,
-    diverse=False,
-    balance_difficulty=False,
-    kilobytes=20,
-    max_document_characters=200,
-    bytes_per_token=4.0,
-)
 COMMON = CommonParams(seed=1729, threads=1, min_free_disk_mb=0)
 
 
@@ -33,6 +22,7 @@ def test_text_and_facts_of_a_row_are_of_one_record(
     strategy: str,
     document: Callable[..., Row],
     write_documents: Callable[[Path, Sequence[Row]], Path],
+    mix_params: MixParams,
     tmp_path: Path,
 ) -> None:
     rows = [
@@ -43,7 +33,7 @@ def test_text_and_facts_of_a_row_are_of_one_record(
     files = (write_documents(tmp_path / "d.parquet", rows), write_documents(tmp_path / "g.parquet", general))
     pools = scan(*files, Measures(1729, 200, difficulty=False, density=False))
     chosen = {kind: np.arange(len(pools[kind].bytes))[::-1][:9] for kind in KINDS}
-    table = training_set(PARAMS.model_copy(update={"strategy": strategy}), COMMON, pools, chosen, files)
+    table = training_set(mix_params.model_copy(update={"strategy": strategy}), COMMON, pools, chosen, files)
     texts = {row["id"]: row for row in [*rows, *general]}
     assert table.num_rows == 27
     assert len(set(table["id"].to_pylist())) == 27

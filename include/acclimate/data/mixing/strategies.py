@@ -133,10 +133,24 @@ def ranking(pool: Pool, params: MixParams) -> NDArray[np.int64]:
 
 
 def choose(pool: Pool, size: float, params: MixParams) -> tuple[NDArray[np.int64], list[str]]:
-    """The candidates to take, in ranking order, of `size` bytes together at most; a note if a grade is scarce."""
+    """The candidates to take, in ranking order, of `size` bytes together at most; notes on what is amiss.
+
+    Amiss is a grade that is scarce, and a kind that stays below its share because its texts are too long for it.
+    """
     ranked = ranking(pool, params)
-    if not params.balance_difficulty:
-        return _fitting(ranked, pool, size), []
+    if params.balance_difficulty:
+        chosen, notes = _balanced(ranked, pool, size)
+    else:
+        chosen, notes = _fitting(ranked, pool, size), []
+    reached = int(pool.bytes[chosen].sum())
+    # What ends it otherwise is a text of at most LARGE_SHARE.
+    if size - reached > LARGE_SHARE * size and len(chosen) < len(ranked):
+        notes.append(f"{reached:,} of {size:,.0f} bytes: every text that is left is longer than what they lack")
+    return chosen, notes
+
+
+def _balanced(ranked: NDArray[np.int64], pool: Pool, size: float) -> tuple[NDArray[np.int64], list[str]]:
+    """What `choose` says, grade by grade."""
     graded = [ranked[pool.grades[ranked] == grade] for grade in range(len(GRADES))]
     there = np.array([float(pool.bytes[rows].sum()) for rows in graded])
     budgets = _budgets(there, size)
