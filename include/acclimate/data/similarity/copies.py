@@ -1,7 +1,9 @@
-"""Which records of Parquet files are copies of which: the step that engines of `dedup` share.
+"""Which records of Parquet files are copies of which, and which of a set stays.
 
     copies = find_copies([Path("train.parquet")], nearness, scratch=Path("out/scratch"), threads=2)
     copies.kept        # [records]: True where a record stays
+
+find_copies is the search of our own; other engines (data/engines) come with sets of theirs and share the rest.
 
 Which of a set of near-duplicates survives: the best quality score, then the earliest date, then the smallest
 id; an unknown score or date comes last. Texts are read once, some thousand at a time; in memory stays what there is to
@@ -18,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from acclimate.data.similarity.near_duplicates import near_duplicates
-from acclimate.data.similarity.sketches import Nearness, spill, text_batches
+from acclimate.data.similarity.sketches import Nearness, ShingleSets, spill, text_batches
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,20 +60,36 @@ def find_copies(paths: Sequence[Path], nearness: Nearness, *, scratch: Path, thr
         scratch: An empty directory for about as many bytes as the texts have; what is in it afterwards can go.
         threads: How many work at a time; the result does not depend on it.
     """
-    from acclimate.data.kernels.similarity import jaccard
-
     sketches = spill(text_batches(paths), nearness, scratch, threads=threads)
     components = near_duplicates(sketches, nearness, threads=threads)
     later = components.deposed()
     several = np.union1d(later, components.labels(later))
-    best = survivors(_ranked(paths, several), several, components.labels(several))
-    gone, stay = several[best != several], best[best != several]
-    similarity = np.empty(len(gone))
-    for first in range(0, len(gone), _PAIRS_MAPPED):
+    gone, stay = superfluous(paths, several, components.labels(several))
+    return Copies(len(sketches.streams), gone, stay, similarities(gone, stay, sketches.sets))
+
+
+def superfluous(paths: Sequence[Path], several: Places, labels: Places) -> tuple[Places, Places]:
+    """The records that go, ascending, and what stays in place of each.
+
+    Args:
+        paths: Parquet files with RANK_COLUMNS.
+        several: The records that have copies, ascending.
+        labels: [several]: what the set of each is called.
+    """
+    best = survivors(_ranked(paths, several), several, labels)
+    return several[best != several], best[best != several]
+
+
+def similarities(left: Places, right: Places, sets: ShingleSets) -> NDArray[np.float64]:
+    """[pairs]: the exact Jaccard of texts left[i] and right[i]."""
+    from acclimate.data.kernels.similarity import jaccard
+
+    found = np.empty(len(left))
+    for first in range(0, len(left), _PAIRS_MAPPED):
         part = slice(first, first + _PAIRS_MAPPED)
-        similarity[part] = jaccard(gone[part], stay[part], sketches.sets.shingles, sketches.sets.starts, 0.0)
-        sketches.sets.forget_pages()
-    return Copies(len(sketches.streams), gone, stay, similarity)
+        found[part] = jaccard(left[part], right[part], sets.shingles, sets.starts, 0.0)
+        sets.forget_pages()
+    return found
 
 
 def survivors(ranked: pa.Table, records: Places, labels: Places) -> Places:
