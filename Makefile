@@ -3,6 +3,8 @@
 # make test    all tests; make check: lint, format, types
 # make repro   the pipeline without Airflow
 # make bench   every measurement in bench/, or BENCH=dedup one of them; results in bench/results
+# make engine-spark | engine-text-dedup    the environment of another engine of dedup (docs/data.md)
+# make bench-spark  dedup on a Spark master with two workers on this machine, beside our own
 # make up | report | lock | clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -16,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo up stop setup setup-dev test check bench repro report lock clean
+.PHONY: demo up stop setup setup-dev engine-spark engine-text-dedup test check bench bench-spark repro report lock clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -62,6 +64,10 @@ setup-dev: setup .venv/.installed-dev .venv-airflow/.installed-dev
 	.venv-airflow/bin/pip install --quiet pytest pytest-timeout -c requirements-dev.txt -c requirements-airflow.txt
 	touch $@
 
+# A gigabyte below .acclimate/engines, and some minutes; Spark brings its own Java.
+engine-spark engine-text-dedup: engine-%: setup
+	python -m acclimate.data.engines.environments $*
+
 check: setup-dev
 	ruff check .
 	ruff format --check .
@@ -76,12 +82,19 @@ BENCH ?= dedup decontaminate mix redaction
 bench: setup
 	@for name in $(BENCH); do python bench/$$name.py || exit 1; done
 
+bench-spark: engine-spark
+	python bench/spark.py
+
+ENGINES = include/acclimate/data/engines
 # torch's index offers a CPU build under a local version; the lock names the public version, for CPU and CUDA alike.
 lock:
 	uv pip compile --quiet --python-version 3.11 --no-header --no-emit-find-links requirements.in \
 	  | sed -E 's/^(torch==[0-9.]+)\+cpu/\1/' > requirements.txt
 	uv pip compile --quiet --python-version 3.11 --no-header --no-emit-find-links requirements-airflow.in > requirements-airflow.txt
 	uv pip compile --quiet --python-version 3.11 --no-header --no-emit-find-links requirements-dev.in > requirements-dev.txt
+	uv pip compile --quiet --python-version 3.11 --no-header $(ENGINES)/spark.in -c requirements.txt -o $(ENGINES)/spark.txt
+	uv pip compile --quiet --python-version 3.11 --no-header $(ENGINES)/text-dedup.in \
+	  --override $(ENGINES)/text-dedup.overrides -o $(ENGINES)/text-dedup.txt
 
 # Secrets for docker-compose.yaml; ignored by git, never overwritten.
 .env: .venv/.installed

@@ -28,6 +28,8 @@ from numpy.typing import NDArray
 from peers.environments import environment, version
 from results_file import Goal, Outcome, Row, Usage, at_least, at_most, measured, write
 
+from acclimate.data.engines.environments import install
+
 HERE = Path(__file__).parent
 THRESHOLD = 0.8
 BOILERPLATE_SIMILARITY = 0.78
@@ -52,7 +54,7 @@ def ours(source: Path, work: Path, *options: str) -> tuple[Usage, Kept]:
 
 def text_dedup(source: Path, work: Path, documents: int) -> tuple[Usage, Kept, str]:
     """MinHash as text-dedup does it."""
-    python = environment("text-dedup")
+    python = install("text-dedup")
     options = (
         f"--path parquet --split train --column text --ngram 5 --threshold {THRESHOLD} --num_perm 128 --num_proc 1"
     )

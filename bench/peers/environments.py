@@ -1,11 +1,14 @@
-"""Peers of a benchmark, each in an environment of its own: bench/.peers/<name>, from bench/peers/<name>.txt."""
+"""Peers of a benchmark, each in an environment of its own: bench/.peers/<name>, from bench/peers/<name>.txt.
+
+One that is an engine of ours too (text-dedup) has its environment already: acclimate.data.engines.environments.
+"""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import sys
 from pathlib import Path
+
+from acclimate.core.environments import make
 
 ENVIRONMENTS = Path(__file__).parents[1] / ".peers"
 
@@ -16,21 +19,8 @@ def environment(name: str) -> Path:
     Raises:
         subprocess.CalledProcessError: if pip cannot install it; what pip said is in the exception.
     """
-    home = ENVIRONMENTS / name
-    done = home / ".installed"
-    wanted = Path(__file__).with_name(f"{name}.txt")
-    if not done.exists() or done.read_text(encoding="utf-8") != wanted.read_text(encoding="utf-8"):
-        shutil.rmtree(home, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-        subprocess.run(
-            [str(home / "bin/pip"), "install", "--quiet", "-r", str(wanted)],
-            check=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        done.write_text(wanted.read_text(encoding="utf-8"), encoding="utf-8")
-    return home / "bin/python"
+    ENVIRONMENTS.mkdir(exist_ok=True)
+    return make(ENVIRONMENTS / name, Path(__file__).with_name(f"{name}.txt"))
 
 
 def version(python: Path, package: str) -> str:

@@ -18,7 +18,7 @@ Make = Callable[..., Row]
 Write = Callable[[Path, Sequence[Row]], Path]
 
 COMMON = CommonParams(seed=1729, threads=1, min_free_disk_mb=0)
-PARAMS = DedupParams(threshold=0.8, shingle_words=5)
+PARAMS = DedupParams(threshold=0.8, shingle_words=5, engine="local", spark_master=None)
 TEXT = " ".join(f"word{i}" for i in range(60))
 
 

@@ -116,6 +116,8 @@ def data_reports() -> dict[str, Any]:
             bands=21,
             rows=6,
             recall_at_threshold=0.9999,
+            engine="local",
+            less_similar=3,
         ),
         "decontaminate": DecontaminateReport(
             funnel=Funnel(710, 690, {"shares a passage with an item": 20}),

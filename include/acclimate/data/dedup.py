@@ -7,11 +7,12 @@ The split has put near-duplicates into one store already; here the copies go. Wh
 in copies.py. A set is connected through pairs at the threshold, so a copy may be less similar than that to
 its survivor. Shingles and what else grows with the corpus are files beside the output, about as many bytes as the text
 has, and gone when the stage ends.
+Other engines than our own search, and what they cost, are in data/engines and docs/data.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,8 +24,9 @@ from acclimate.core.files import write_jsonl
 from acclimate.core.params import CommonParams, DedupParams
 from acclimate.core.records import Reject
 from acclimate.core.reports import Funnel
+from acclimate.data.engines import spark, text_dedup
 from acclimate.data.similarity.copies import Copies, find_copies
-from acclimate.data.similarity.sketches import Nearness
+from acclimate.data.similarity.sketches import Banding, Nearness
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,10 +48,13 @@ class DedupReport:
     rows: int
     recall_at_threshold: float
     """The chance that a pair exactly at the threshold is looked at; a pair above it has a better one."""
+    engine: str
+    less_similar: int
+    """Rejects less similar to their survivor than the threshold: others connect them, or the engine does not check."""
 
     def headline(self) -> str:
-        """'26,842 in, 25,900 out (near-duplicate 942)'."""
-        return self.funnel.sentence()
+        """'26,842 in, 25,900 out (near-duplicate 942)', and the engine if it is not our own."""
+        return self.funnel.sentence() + (f", found by {self.engine}" if self.engine != "local" else "")
 
 
 def run(params: DedupParams, common: CommonParams, *, stores: Path, out: Path) -> DedupReport:
@@ -58,10 +63,10 @@ def run(params: DedupParams, common: CommonParams, *, stores: Path, out: Path) -
     funnels: dict[str, Funnel] = {}
     sets: dict[str, int] = {}
     rejects: list[Reject] = []
-    for store in STORES:
-        path = stores / f"{store}.parquet"
-        with TemporaryDirectory(prefix=".shingles-", dir=out) as scratch:
-            copies = find_copies([path], nearness, scratch=Path(scratch), threads=common.threads)
+    paths = [stores / f"{store}.parquet" for store in STORES]
+    with TemporaryDirectory(prefix=".scratch-", dir=out) as scratch:
+        found, banding = _found(params, common, paths, nearness, Path(scratch))
+    for store, path, copies in zip(STORES, paths, found, strict=True):
         gone = _rejects(path, copies, store)
         write_kept(path, copies, out / path.name)
         funnels[store] = Funnel.of(copies.records, copies.records - len(copies.gone), gone)
@@ -76,10 +81,29 @@ def run(params: DedupParams, common: CommonParams, *, stores: Path, out: Path) -
         ),
         stores=funnels,
         sets=sets,
-        bands=nearness.banding.bands,
-        rows=nearness.banding.rows,
-        recall_at_threshold=round(nearness.banding.recall(params.threshold), 6),
+        bands=banding.bands,
+        rows=banding.rows,
+        recall_at_threshold=round(banding.recall(params.threshold), 6),
+        engine=params.engine,
+        less_similar=sum(int((copies.similarity < params.threshold).sum()) for copies in found),
     )
+
+
+def _found(
+    params: DedupParams, common: CommonParams, paths: Sequence[Path], nearness: Nearness, scratch: Path
+) -> tuple[list[Copies], Banding]:
+    """What the engine finds in each file, and how it proposes pairs."""
+    if params.engine == "text-dedup":
+        return text_dedup.find_each(paths, nearness, scratch=scratch, threads=common.threads)
+    if params.engine == "spark":
+        master = params.spark_master or f"local[{common.threads}]"
+        return spark.find_each(paths, nearness, scratch=scratch, master=master)
+    return [_found_here(path, common.threads, nearness, scratch) for path in paths], nearness.banding
+
+
+def _found_here(path: Path, threads: int, nearness: Nearness, scratch: Path) -> Copies:
+    with TemporaryDirectory(dir=scratch) as shingles:
+        return find_copies([path], nearness, scratch=Path(shingles), threads=threads)
 
 
 def write_kept(path: Path, copies: Copies, out: Path) -> None:

@@ -132,7 +132,7 @@ def _table(reports: DataReports) -> Table:
     for name, step in reports.funnels().items():
         rows += [(name, None, None, step.text, None, None)] if isinstance(step, Missing) else _rows(name, step)
         if name == "dedup" and isinstance(reports.dedup, DedupReport):
-            rows += _held_out(reports.dedup)
+            rows += _of_dedup(reports.dedup)
     columns = (
         Column("stage"),
         Column("in", "number"),
@@ -155,13 +155,15 @@ def _rows(name: str, step: Funnel) -> list[tuple[Cell, ...]]:
     return [(*own, *first), *(("", "", "", *other) for other in others)]
 
 
-def _held_out(report: DedupReport) -> list[tuple[Cell, ...]]:
-    """What later stages do not see because it is not for training: passed on, but to another place."""
-    return [
+def _of_dedup(report: DedupReport) -> list[tuple[Cell, ...]]:
+    """How direct the copies are, and what later stages do not see because it is not for training."""
+    indirect = f"among these, less similar to the one that stays than the threshold (engine: {report.engine})"
+    held_out = [
         ("", "", "", f"not rejected: held out as {store} store", formats.count(of_store.records_out), None)
         for store, of_store in report.stores.items()
         if store != "train"
     ]
+    return [("", "", "", indirect, formats.count(report.less_similar), None), *held_out]
 
 
 def _quality(report: CleanReport) -> Table:

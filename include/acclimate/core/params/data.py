@@ -69,6 +69,9 @@ class DedupParams(Section):
 
     threshold: Similarity
     shingle_words: Count
+    engine: Literal["local", "text-dedup", "spark"]
+    spark_master: Annotated[str, Field(pattern=r"^(local\[(\d+|\*)\]|spark://\S+|yarn|k8s://\S+)$")] | None
+    """Of the engine spark; by default this machine's common.threads."""
 
 
 class MixParams(Section):
