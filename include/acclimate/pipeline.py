@@ -63,6 +63,11 @@ class Stage:
 
 _TORCH = ("torch", "transformers")
 _EVALUATION = "artifacts/split/evaluation"
+_ASKED = {
+    "evaluation": _EVALUATION,
+    "examples": "artifacts/evaluation_set/examples.jsonl",
+    "tasks": "inputs/tasks",
+}
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
@@ -127,7 +132,7 @@ STAGES: dict[str, Stage] = {
             "baseline",
             "acclimate.model.baseline",
             ("score", "common"),
-            {"base": "artifacts/base", "evaluation": _EVALUATION},
+            {"base": "artifacts/base", **_ASKED},
             judges=("base",),
             libraries=(*_TORCH, "lm_eval.evaluator"),
         ),
@@ -161,7 +166,8 @@ STAGES: dict[str, Stage] = {
                 "base": "artifacts/base",
                 "adapter": "artifacts/compose",
                 "champion": "champion",
-                "evaluation": _EVALUATION,
+                "dataset": "artifacts/mix/train.jsonl",
+                **_ASKED,
             },
             judges=("base", "adapter", "champion"),
             libraries=(*_TORCH, "peft", "lm_eval.evaluator"),

@@ -288,7 +288,16 @@ def _failed_gate(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, ada
     champion.mkdir()
     (champion / "champion.json").write_text('{"version": null}')
     evaluate.run(
-        params.score, params.common, base=base, adapter=adapter, champion=champion, evaluation=evaluation, out=evaluated
+        params.score.model_copy(update={"observe": None}),
+        params.common,
+        base=base,
+        adapter=adapter,
+        champion=champion,
+        dataset=demo.run / "artifacts/mix/train.jsonl",
+        evaluation=evaluation,
+        examples=demo.run / "artifacts/evaluation_set/examples.jsonl",
+        tasks=demo.run / "inputs/tasks",
+        out=evaluated,
     )
     report = gate.run(params.gate, params.common, baseline=demo.run / "artifacts/baseline", evaluated=evaluated)
     assert report.verdict == "reject", report.reasons

@@ -9,7 +9,15 @@ import pyarrow as pa
 import pytest
 
 from acclimate.core.files import write_jsonl, write_parquet
-from acclimate.core.params import BaseParams, CommonParams, TrainDomainParams, TrainingParams, TrainTaskParams
+from acclimate.core.params import (
+    BaseParams,
+    CommonParams,
+    ObserveParams,
+    ScoreParams,
+    TrainDomainParams,
+    TrainingParams,
+    TrainTaskParams,
+)
 from acclimate.core.records import Document, document_id, document_schema, pair_text
 
 GENERAL = [
@@ -147,3 +155,87 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_jsonl(out / f"{task}_cloze.jsonl", cloze)
         write_jsonl(out / f"{task}_text.jsonl", rows)
     return out
+
+
+@pytest.fixture(scope="session")
+def score_params() -> ScoreParams:
+    """Every dimension, each of a few items."""
+    observe = ObserveParams(
+        examples=30,
+        answers=12,
+        answer_tokens=8,
+        embedder="tfidf",
+        robustness_items=4,
+        groups="group",
+        toxicity=["english"],
+        memorisation_texts=3,
+        memorised_words=5,
+        tasks=[],
+    )
+    return ScoreParams(batch_items=4, max_items=None, observe=observe)
+
+
+@pytest.fixture(scope="session")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty-six questions about two packages, half of them easy, each naming a term of the domain."""
+    path = tmp_path_factory.mktemp("evaluation_set") / "examples.jsonl"
+    rows = []
+    for place, (package, verb, noun) in enumerate(
+        (package, verb, noun)
+        for package in ("numpy", "scipy")
+        for verb in ("arg", "cum", "nan")
+        for noun in ("sum", "max", "min", "mean", "ptp", "std")
+    ):
+        name = f"{package}.f{place}"
+        answer = f"Gives {verb} {noun} of x{place} y{place} z{place % 7}."
+        rows.append(
+            {
+                "id": f"e{place:02d}",
+                "question": f"What does {name} do?",
+                "ground_truth": {
+                    "answer": answer,
+                    "answer_type": "text",
+                    "key_concepts": [noun, verb],
+                    "evaluation_criteria": [],
+                },
+                "type": "factual",
+                "difficulty": "easy" if place % 2 else "hard",
+                "difficulty_from": "computed",
+                "domain_category": package,
+                "source_kind": "benchmarks",
+                "source": "docs",
+                "group": name,
+                "cluster": name,
+                "quality_score": 1.0,
+                "annotation_confidence": 0.9,
+                "annotators": 0,
+                "complexity_score": 0.5,
+            }
+        )
+    write_jsonl(path, rows)
+    return path
+
+
+@pytest.fixture(scope="session")
+def own_tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """inputs/tasks with one task: two questions with two choices each, the data beside it."""
+    folder = tmp_path_factory.mktemp("tasks")
+    questions = [
+        {"question": "Get the name of", "choices": ["files", "zebras"], "label": 0},
+        {"question": "Return it as a", "choices": ["string", "kettle"], "label": 0},
+    ]
+    write_jsonl(folder / "pairs.jsonl", questions)
+    (folder / "pairs.yaml").write_text(
+        f"""
+task: own_pairs
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {folder / "pairs.jsonl"}}}}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: "{{{{question}}}}"
+doc_to_choice: "{{{{choices}}}}"
+doc_to_target: "{{{{label}}}}"
+metric_list: [{{metric: acc}}]
+"""
+    )
+    return folder

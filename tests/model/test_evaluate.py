@@ -11,7 +11,15 @@ from acclimate.core.params import CommonParams, GateParams, ScoreParams
 from acclimate.model import baseline, evaluate, gate
 
 PARAMS = ScoreParams(batch_items=4, max_items=None)
+
+Asked = dict[str, Path]
 GATE = GateParams(min_relative_gain=0.25, alpha=0.05, min_retention=0.9, resamples=200)
+
+
+@pytest.fixture
+def asked(evaluation: Path, examples: Path, own_tasks: Path, dataset: Path) -> Asked:
+    """What a candidate is asked and was trained on."""
+    return {"evaluation": evaluation, "examples": examples, "tasks": own_tasks, "dataset": dataset}
 
 
 @pytest.fixture
@@ -43,12 +51,10 @@ def untrained(tmp_path: Path, tiny_adapter: Path) -> Path:
 
 
 def test_without_a_champion_only_the_candidate_is_scored(
-    tiny_base: Path, tiny_adapter: Path, nobody: Path, evaluation: Path, common: CommonParams, tmp_path: Path
+    tiny_base: Path, tiny_adapter: Path, nobody: Path, asked: Asked, common: CommonParams, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    report = evaluate.run(
-        PARAMS, common, base=tiny_base, adapter=tiny_adapter, champion=nobody, evaluation=evaluation, out=out
-    )
+    report = evaluate.run(PARAMS, common, base=tiny_base, adapter=tiny_adapter, champion=nobody, out=out, **asked)
     assert report.champion is None
     assert report.headline().endswith("no champion yet")
     assert read_json(out / "evaluated.json") == {
@@ -59,12 +65,10 @@ def test_without_a_champion_only_the_candidate_is_scored(
 
 
 def test_a_champion_is_scored_on_the_same_items(
-    tiny_base: Path, untrained: Path, champion: Path, evaluation: Path, common: CommonParams, tmp_path: Path
+    tiny_base: Path, untrained: Path, champion: Path, asked: Asked, common: CommonParams, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    report = evaluate.run(
-        PARAMS, common, base=tiny_base, adapter=untrained, champion=champion, evaluation=evaluation, out=out
-    )
+    report = evaluate.run(PARAMS, common, base=tiny_base, adapter=untrained, champion=champion, out=out, **asked)
     assert report.champion is not None
     assert report.champion.version == "3"
     assert report.champion_tasks != report.candidate_tasks
@@ -72,19 +76,17 @@ def test_a_champion_is_scored_on_the_same_items(
 
 
 def test_a_candidate_that_is_the_champion_is_scored_once(
-    tiny_base: Path, tiny_adapter: Path, champion: Path, evaluation: Path, common: CommonParams, tmp_path: Path
+    tiny_base: Path, tiny_adapter: Path, champion: Path, asked: Asked, common: CommonParams, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    report = evaluate.run(
-        PARAMS, common, base=tiny_base, adapter=tiny_adapter, champion=champion, evaluation=evaluation, out=out
-    )
+    report = evaluate.run(PARAMS, common, base=tiny_base, adapter=tiny_adapter, champion=champion, out=out, **asked)
     assert report.champion_tasks is report.candidate_tasks
     for path in (out / "candidate").iterdir():
         assert (out / "champion" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_weights_other_than_the_champions_are_refused_before_anything_is_scored(
-    tiny_base: Path, tiny_adapter: Path, champion: Path, evaluation: Path, common: CommonParams, tmp_path: Path
+    tiny_base: Path, tiny_adapter: Path, champion: Path, asked: Asked, common: CommonParams, tmp_path: Path
 ) -> None:
     write_json(champion / "champion.json", {"version": "3", "adapter_sha256": "0" * 64})
     with pytest.raises(UserError, match=r"champion\.json names 0000"):
@@ -94,7 +96,7 @@ def test_weights_other_than_the_champions_are_refused_before_anything_is_scored(
             base=tiny_base,
             adapter=tiny_adapter,
             champion=champion,
-            evaluation=evaluation,
+            **asked,
             out=tmp_path / "out",
         )
     assert not (tmp_path / "out").exists()
@@ -104,16 +106,17 @@ def test_weights_other_than_the_champions_are_refused_before_anything_is_scored(
 
 
 def test_an_untrained_adapter_is_the_base_and_fails_the_gate(
-    tiny_base: Path, untrained: Path, nobody: Path, evaluation: Path, common: CommonParams, tmp_path: Path
+    tiny_base: Path, untrained: Path, nobody: Path, asked: Asked, common: CommonParams, tmp_path: Path
 ) -> None:
-    baseline.run(PARAMS, common, base=tiny_base, evaluation=evaluation, out=tmp_path / "baseline")
+    of_base = {name: path for name, path in asked.items() if name != "dataset"}
+    baseline.run(PARAMS, common, base=tiny_base, **of_base, out=tmp_path / "baseline")
     evaluate.run(
         PARAMS,
         common,
         base=tiny_base,
         adapter=untrained,
         champion=nobody,
-        evaluation=evaluation,
+        **asked,
         out=tmp_path / "evaluate",
     )
     report = gate.run(GATE, common, baseline=tmp_path / "baseline", evaluated=tmp_path / "evaluate")

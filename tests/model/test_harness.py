@@ -9,7 +9,7 @@ import pytest
 
 from acclimate.core.errors import UserError
 from acclimate.model.adapter import load_base, load_tokenizer
-from acclimate.model.harness import choices_of_requests, language_model, split_choices
+from acclimate.model.harness import choices_of_requests, language_model, split_choices, until
 from acclimate.model.likelihood import Choices
 
 CLOZE = [
@@ -20,7 +20,7 @@ CLOZE = [
 TEXTS = ["Get the name.", "Split the owner of 3 files and return it as a string. " * 5, "", "ü"]
 
 
-def requests(task: str, arguments: Sequence[tuple[int, tuple[str, ...]]]) -> list[Any]:
+def requests(task: str, arguments: Sequence[tuple[int, tuple[Any, ...]]]) -> list[Any]:
     return [SimpleNamespace(task_name=task, doc_id=item, args=args) for item, args in arguments]
 
 
@@ -53,6 +53,35 @@ def test_texts_are_scored_as_lm_eval_scores_them_even_beyond_the_window(pair: tu
 
 def test_an_empty_text_is_certain(pair: tuple[Any, Any]) -> None:
     assert pair[0].loglikelihood_rolling(requests("t", [(0, ("",)), (1, ("a",))]))[0] == 0.0
+
+
+def test_texts_are_generated_as_lm_eval_generates_them_whatever_is_beside_them(pair: tuple[Any, Any]) -> None:
+    prompts = [
+        "Get the name of",
+        "os.path.getname",
+        "Split",
+        "Split the owner of 3 files and return it as a string. " * 4,
+    ]
+    settings = {"until": ["\nQuestion:"], "max_gen_toks": 6, "do_sample": False}
+    asked = requests("t", [(number, (prompt, settings)) for number, prompt in enumerate(prompts)])
+    # lm-eval's adapter adds no beginning-of-text token of its own.
+    theirs = requests("t", [(number, (f"<s>{prompt}", settings)) for number, prompt in enumerate(prompts)])
+    found = pair[0].generate_until(asked)
+    assert found[:3] == pair[1].generate_until(theirs[:3], disable_tqdm=True)
+    assert all(found)
+
+
+def test_each_prompt_gets_its_own_length(pair: tuple[Any, Any]) -> None:
+    prompts: list[tuple[Any, ...]] = [("Get the name of", {"until": [], "max_gen_toks": limit}) for limit in (6, 1)]
+    asked = requests("t", list(enumerate(prompts)))
+    first, second = pair[0].generate_until(asked)
+    assert first.startswith(second)
+    assert len(first) > len(second)
+
+
+def test_an_answer_ends_before_the_first_of_its_ends() -> None:
+    assert until("a name\nQuestion: b\n\n", ["\n\n", "\nQuestion:"]) == "a name"
+    assert until("a name", ["\n"]) == "a name"
 
 
 def test_a_token_across_the_boundary_is_left_to_every_choice() -> None:

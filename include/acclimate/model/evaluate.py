@@ -1,8 +1,9 @@
 """Score the candidate, and the current champion on the same items.
 
     artifacts/evaluate/
-        candidate/        <task>.jsonl, per-item results of the base with the new adapter
-        champion/         the same of the adapter in champion/, if there is one
+        candidate/        <task>.jsonl, per-item results of the base with the new adapter: the tasks that decide
+                          (score.py), and what is observed beside (assess.py)
+        champion/         the former of the adapter in champion/, if there is one
         evaluated.json    which two were compared, by hash
 
 The folder champion/ of the checkout holds champion.json: {"version": null} while there is none, else
@@ -19,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, sha256, write_json
 from acclimate.model.adapter import WEIGHTS, load_adapted, load_tokenizer
+from acclimate.model.assess import Material, assess
 from acclimate.model.determinism import fix_randomness
 from acclimate.model.score import Summary, headline, score
+from acclimate.model.scoring.dimensions import Assessment
 
 if TYPE_CHECKING:
     from acclimate.core.params import CommonParams, ScoreParams
@@ -38,12 +41,14 @@ class Champion:
 
 @dataclass(frozen=True)
 class EvaluateReport:
-    """The candidate's score on every task, and the champion's if there is one."""
+    """The candidate's score on every task, the champion's if there is one, and what else was observed of the first."""
 
     candidate_sha256: str
     champion: Champion | None
     candidate_tasks: dict[str, Summary]
     champion_tasks: dict[str, Summary] | None
+    observed: Assessment | None = None
+    """Of the candidate; None if score.observe is null. The champion was observed when it was the candidate."""
 
     def headline(self) -> str:
         """'domain cloze 0.416 (n=800), …; champion 3: domain cloze 0.398 (n=800), …'."""
@@ -60,22 +65,38 @@ def run(
     base: Path,
     adapter: Path,
     champion: Path,
+    dataset: Path,
     evaluation: Path,
+    examples: Path,
+    tasks: Path,
     out: Path,
 ) -> EvaluateReport:
     """Score `base` with `adapter`, and with the adapter in `champion` if there is one, on `evaluation`.
 
+    Args:
+        params: what is scored and observed.
+        common: seed and threads.
+        base: the folder of the base model.
+        adapter: the candidate.
+        champion: the folder with champion.json.
+        dataset: train.jsonl that the candidate was trained on; looked for in what it generates.
+        evaluation: the folder of items.
+        examples: examples.jsonl of the evaluation set.
+        tasks: the folder with the YAML of lm-eval tasks of one's own.
+        out: for the per-item results.
+
     Raises:
-        UserError: if a model cannot be loaded, a task has no items, or the champion's weights are not
-            those that champion.json names.
+        UserError: if a model cannot be loaded, a task has no items, a dial names what is not there, or the
+            champion's weights are not those that champion.json names.
     """
     fix_randomness(common)
     tokenizer = load_tokenizer(base)
     candidate_sha256 = sha256(adapter / WEIGHTS)
     current = read_champion(champion)
-    candidate_tasks = score(
-        load_adapted(base, adapter), tokenizer, evaluation, params, out / "candidate", seed=common.seed
-    )
+    model, folder = load_adapted(base, adapter), out / "candidate"
+    candidate_tasks = score(model, tokenizer, evaluation, params, folder, seed=common.seed)
+    material = Material(evaluation, examples, training=dataset, tasks=tasks)
+    observed = assess(model, tokenizer, material, params, folder, seed=common.seed)
     champion_tasks = None
     if current is not None and current.sha256 == candidate_sha256:
         shutil.copytree(out / "candidate", out / "champion")
@@ -86,7 +107,7 @@ def run(
         )
     facts: dict[str, Any] = {"candidate_sha256": candidate_sha256, "champion": current and asdict(current)}
     write_json(out / FACTS, facts)
-    return EvaluateReport(candidate_sha256, current, candidate_tasks, champion_tasks)
+    return EvaluateReport(candidate_sha256, current, candidate_tasks, champion_tasks, observed)
 
 
 def read_champion(folder: Path) -> Champion | None:

@@ -1,4 +1,4 @@
-"""A transformers model as lm-eval asks for one: by strings, in likelihoods.
+"""A transformers model as lm-eval asks for one: by strings, in likelihoods and in generated text.
 
     evaluate(lm=language_model(model, tokenizer, batch_items=16), task_dict=tasks)
 
@@ -14,6 +14,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from acclimate.core.errors import UserError
+from acclimate.model.generation import complete
 from acclimate.model.likelihood import Choices, choice_log_likelihoods, window_log_likelihoods
 
 if TYPE_CHECKING:
@@ -45,13 +46,14 @@ def language_model(model: Any, tokenizer: Any, batch_items: int) -> LM:
 
     window = min(getattr(model.config, "max_position_embeddings", WINDOW_TOKENS), WINDOW_TOKENS)
     begin = _begin_of_text(tokenizer)
+    stop = begin if tokenizer.eos_token_id is None else int(tokenizer.eos_token_id)
 
     def encode(texts: list[str]) -> list[list[int]]:
         tokens: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
         return tokens
 
     class CausalModel(LM):  # type: ignore[misc]
-        """Both kinds of likelihood."""
+        """Both kinds of likelihood, and generation."""
 
         def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
             """One (log-likelihood, False) per request; whether the choice is the greedy one nobody asks."""
@@ -73,7 +75,19 @@ def language_model(model: Any, tokenizer: Any, batch_items: int) -> LM:
             return totals
 
         def generate_until(self, requests: list[Any]) -> list[str]:
-            raise AssertionError("no task here generates text")
+            """What the model writes after every prompt, up to the first of the strings that end an answer."""
+            texts = [""] * len(requests)
+            for limit in sorted({request.args[1]["max_gen_toks"] for request in requests}):
+                asked = [n for n, request in enumerate(requests) if request.args[1]["max_gen_toks"] == limit]
+                # Of a prompt that does not fit, the end is what the answer follows from.
+                prompts = [
+                    [begin, *tokens[max(0, len(tokens) + 1 + limit - window) :]]
+                    for tokens in encode([requests[n].args[0] for n in asked])
+                ]
+                written = complete(model, prompts, stop=stop, max_new_tokens=limit, batch_items=batch_items)
+                for n, tokens in zip(asked, written, strict=True):
+                    texts[n] = until(tokenizer.decode(tokens, skip_special_tokens=True), requests[n].args[1]["until"])
+            return texts
 
     return CausalModel()
 
@@ -113,6 +127,11 @@ def split_choices(left: list[int], texts: list[list[int]], window: int) -> Choic
     continuations = [text[shared:] for text in texts]
     room = window + 1 - max(map(len, continuations))
     return Choices(context=texts[0][max(0, shared - room) : shared], continuations=continuations)
+
+
+def until(text: str, ends: list[str]) -> str:
+    """`text` up to the first of `ends`, all of it if none stands in it."""
+    return text[: min((place for end in ends if (place := text.find(end)) >= 0), default=len(text))]
 
 
 def _begin_of_text(tokenizer: Any) -> int:

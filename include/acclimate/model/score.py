@@ -15,7 +15,6 @@ context; no length normalisation is needed because what follows the term is the 
 
 from __future__ import annotations
 
-import logging
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ import numpy as np
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_jsonl, write_jsonl
 from acclimate.model.harness import language_model
+from acclimate.model.scoring.lm_tasks import Item, Task, choice_row, run
 from acclimate.model.statistics import bootstrap_totals, cluster_totals, percentile_interval, wilson_interval
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 CLOZE_TASKS = ("domain_cloze", "general_cloze")
 TEXT_TASKS = ("domain_text", "general_text")
+TASKS = (*CLOZE_TASKS, *TEXT_TASKS)
 
 INTERVAL_RESAMPLES = 2000
 """Of the bootstrap behind the interval of bits per byte; Efron & Tibshirani 1993 ask for 1,000 or more."""
@@ -56,27 +57,24 @@ def score(
     Raises:
         UserError: if a task has no items, or the tokenizer has no token to begin a text with.
     """
-    import torch
-    from lm_eval.evaluator import evaluate
-    from lm_eval.tasks import TaskManager
-
-    if torch.cuda.is_available() and model.device.type == "cpu":
-        model = model.cuda()
-    # Its warnings are about ways of calling it; what goes wrong it raises.
-    logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    tasks = TaskManager(include_defaults=False).load(
-        [_task(name, _items(evaluation, name, params)) for name in (*CLOZE_TASKS, *TEXT_TASKS)]
-    )
-    # `simple_evaluate` is this plus a description of the machine: time, paths and `pip list`.
-    results = evaluate(
-        lm=language_model(model, tokenizer, params.batch_items), task_dict=tasks, bootstrap_iters=0, log_samples=True
-    )
+    tasks = [
+        Task(name, "choices" if name in CLOZE_TASKS else "text", _items(evaluation, name, params)) for name in TASKS
+    ]
+    answers = run(language_model(on_device(model), tokenizer, params.batch_items), tasks)
     summaries = {}
-    for name, samples in results["samples"].items():
-        rows = [(_cloze_row if name in CLOZE_TASKS else _text_row)(sample) for sample in samples]
-        write_jsonl(out / f"{name}.jsonl", rows)
-        summaries[name] = summarise(rows, seed=seed)
+    for task in tasks:
+        row = choice_row if task.form == "choices" else _text_row
+        rows = [row(item, answer) for item, answer in zip(task.items, answers[task.name], strict=True)]
+        write_jsonl(out / f"{task.name}.jsonl", rows)
+        summaries[task.name] = summarise(rows, seed=seed)
     return summaries
+
+
+def on_device(model: Any) -> Any:
+    """`model` on the GPU if there is one, else where it is."""
+    import torch
+
+    return model.cuda() if torch.cuda.is_available() and model.device.type == "cpu" else model
 
 
 def summarise(rows: list[Row], *, seed: int) -> Summary:
@@ -120,51 +118,10 @@ def _items(evaluation: Path, task: str, params: ScoreParams) -> list[Row]:
     return rows
 
 
-def _task(name: str, rows: list[Row]) -> dict[str, Any]:
-    """The lm-eval configuration of one task, its items in memory: nothing enters a datasets cache."""
-    import datasets
-
-    def dataset(**_: Any) -> dict[str, Any]:
-        return {"test": datasets.Dataset.from_list(rows)}
-
-    form: dict[str, Any] = (
-        {
-            "output_type": "multiple_choice",
-            "doc_to_text": lambda row: row["left"],
-            "doc_to_choice": lambda row: [choice + row["right"] for choice in row["choices"]],
-            "doc_to_target": lambda row: row["label"],
-            "target_delimiter": "",
-            "metric_list": [{"metric": "acc", "aggregation": "mean", "higher_is_better": True}],
-        }
-        if name in CLOZE_TASKS
-        else {
-            "output_type": "loglikelihood_rolling",
-            "doc_to_text": lambda row: "",
-            "doc_to_target": lambda row: row["text"],
-            "metric_list": [{"metric": "bits_per_byte", "aggregation": "bits_per_byte", "higher_is_better": False}],
-        }
-    )
-    return {"task": name, "custom_dataset": dataset, "test_split": "test", "num_fewshot": 0, **form}
-
-
-def _cloze_row(sample: dict[str, Any]) -> Row:
-    item, values = sample["doc"], [value for value, _ in sample["filtered_resps"]]
-    choice = max(range(len(values)), key=values.__getitem__)
+def _text_row(item: Item, log_likelihood: float) -> Row:
     return {
         "id": item["id"],
         "cluster": item["cluster"],
-        "label": item["label"],
-        "choice": choice,
-        "correct": choice == item["label"],
-        "log_likelihoods": [round(value, 4) for value in values],
-    }
-
-
-def _text_row(sample: dict[str, Any]) -> Row:
-    item = sample["doc"]
-    return {
-        "id": item["id"],
-        "cluster": item["cluster"],
-        "log_likelihood": round(sample["filtered_resps"][0], 4),
+        "log_likelihood": round(log_likelihood, 4),
         "bytes": len(item["text"].encode()),
     }

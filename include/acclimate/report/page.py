@@ -10,6 +10,7 @@ from acclimate.report.funnel import funnel
 from acclimate.report.lineage import lineage
 from acclimate.report.material import Material
 from acclimate.report.mixture import mixture
+from acclimate.report.observed import observed
 from acclimate.report.released import released
 from acclimate.report.scoring import scoring
 from acclimate.report.summary import header
@@ -23,6 +24,7 @@ SECTIONS = (
     mixture,
     training,
     scoring,
+    observed,
     gate,
     quantisation,
     released,

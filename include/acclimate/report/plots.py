@@ -1,4 +1,4 @@
-"""The four pictures of the page: curves, stacked bars, scores with intervals, differences with intervals.
+"""The pictures of the page: curves, bars, scores and differences with intervals, reliability.
 
 Pure functions from plain values to an SVG string; what to draw is decided by the section modules.
 """
@@ -157,3 +157,27 @@ def grouped_bars(
         figure.legend(loc="outside upper center", ncols=len(series), fontsize=9)
 
     return draw(picture, (8.0, 1.1 + 0.6 * len(rows)), paint)
+
+
+def reliability(picture: Picture, curves: Mapping[str, Sequence[tuple[float, float, int]]]) -> str:
+    """Share right over confidence, one marker per bin and as large as its items are many, and the line of honesty.
+
+    Args:
+        picture: name, title and finding.
+        curves: model (a key of MODELS) to (mean confidence, share right, items) per bin.
+    """
+    most = max(items for bins in curves.values() for _, _, items in bins)
+
+    def paint(figure: Any) -> None:
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--")
+        for model, bins in curves.items():
+            colour, marker = MODELS[model]
+            confidence, right = [one[0] for one in bins], [one[1] for one in bins]
+            axes.plot(confidence, right, color=colour, linewidth=1)
+            sizes = [12 + 140 * items / most for _, _, items in bins]
+            axes.scatter(confidence, right, s=sizes, color=colour, marker=marker, label=model)
+        axes.set(xlim=(0, 1.02), ylim=(-0.02, 1.02), xlabel="confidence (0–1)", ylabel="share answered right (0–1)")
+        figure.legend(loc="outside upper center", ncols=len(curves), fontsize=9)
+
+    return draw(picture, (5.2, 4.4), paint)

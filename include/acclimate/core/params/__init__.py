@@ -36,6 +36,7 @@ from acclimate.core.params.ingest import (
 from acclimate.core.params.model import (
     BaseParams,
     GateParams,
+    ObserveParams,
     ScoreParams,
     TrainDomainParams,
     TrainingParams,
@@ -67,6 +68,7 @@ __all__ = [
     "IngestLimits",
     "IngestParams",
     "MixParams",
+    "ObserveParams",
     "PackageParams",
     "Params",
     "PromoteParams",

@@ -24,11 +24,27 @@ class BaseParams(Section):
     learning_rate: Annotated[float, Field(gt=0)]
 
 
+class ObserveParams(Section):
+    """What is measured of a model beside the tasks that decide, and on how much."""
+
+    examples: Annotated[int, Field(ge=0)]
+    answers: Annotated[int, Field(ge=0)]
+    answer_tokens: Count
+    embedder: Annotated[str, Field(min_length=1)]
+    robustness_items: Annotated[int, Field(ge=0)]
+    groups: Literal["group", "domain_category", "source_kind", "source", "type"] | None
+    toxicity: list[Annotated[str, Field(min_length=1)]]
+    memorisation_texts: Annotated[int, Field(ge=0)]
+    memorised_words: Annotated[int, Field(ge=5)]
+    tasks: list[Annotated[str, Field(min_length=1)]]
+
+
 class ScoreParams(Section):
-    """How models are scored, by baseline, evaluate and evaluate_quantized alike."""
+    """How models are scored, by baseline, evaluate and evaluate_quantized alike; the third observes nothing."""
 
     batch_items: Count
     max_items: Count | None
+    observe: ObserveParams | None = None
 
 
 class TrainingParams(Section):

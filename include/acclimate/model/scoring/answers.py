@@ -1,6 +1,6 @@
 """Every metric of generated answers against their references, one row per answer.
 
-measure(["Pool.join"], ["Pool.join waits."], embedder="tfidf", dial="score.embedder")
+measure(["Pool.join"], ["Pool.join waits."], embedder="tfidf", dial="score.observe.embedder")
 # [{"exact_match": 0.0, "token_f1": 0.667, "token_accuracy": 0.5, "rouge1": …, "bleu": …, "similarity": …}]
 """
 

@@ -1,6 +1,6 @@
 """How close a generated text is to its reference in meaning, as the cosine of their vectors.
 
-    similarities(["It sorts."], ["It orders."], embedder("tfidf", references, dial="score.embedder"))
+    similarities(["It sorts."], ["It orders."], embedder("tfidf", references, dial="score.observe.embedder"))
 
 With `tfidf` it is closeness in wording, weighted by rarity, and nothing more: a paraphrase in other words scores
 near 0. Only an encoder (embedders.py) sees meaning. Reports name which of the two it was.

@@ -1,0 +1,127 @@
+"""Every dimension beside the four deciding tasks: what a model answers, how sure, how steadily, at whose cost.
+
+    assess(model, tokenizer, material, params, Path("artifacts/evaluate/candidate"), seed=1729)
+
+The model that `score` has loaded and scored is asked on: questions of the evaluation set, the same items perturbed,
+openings of training texts, and lm-eval tasks by name. One row per item is kept in <out>/<task>.jsonl. What is found
+here is observed and decides nothing. Every dimension has its dial below `score.observe` in params.yaml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acclimate.core.files import read_jsonl, write_jsonl
+from acclimate.data.evaluation.examples import Example, read_examples
+from acclimate.model.harness import language_model
+from acclimate.model.score import CLOZE_TASKS, TEXT_TASKS, on_device
+from acclimate.model.scoring.dimensions import Assessment, Found, Rows, sum_up
+from acclimate.model.scoring.lm_tasks import Item, Row, Task, choice_row, run
+from acclimate.model.scoring.memorisation import HELD_OUT, SEEN, continued_rows, memorisation_tasks
+from acclimate.model.scoring.public_tasks import run_public
+from acclimate.model.scoring.question_tasks import question_tasks
+from acclimate.model.scoring.robustness import PREFIX, robustness_tasks
+from acclimate.model.scoring.rows import question_rows
+
+if TYPE_CHECKING:
+    from acclimate.core.params import ObserveParams, ScoreParams
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a model is assessed on."""
+
+    evaluation: Path
+    """The folder of items that `score` has scored."""
+    examples: Path
+    """examples.jsonl of the evaluation set."""
+    training: Path | None
+    """train.jsonl of what the model was trained on last; None for a base, whose training texts nobody may know."""
+    tasks: Path
+    """The folder with the YAML of lm-eval tasks of one's own."""
+
+
+def assess(
+    model: Any, tokenizer: Any, material: Material, params: ScoreParams, out: Path, *, seed: int
+) -> Assessment | None:
+    """Ask `model` everything that params.yaml asks for, keep the rows in `out` and sum them up.
+
+    Args:
+        model: as for `score`, whose rows of the same model are in `out`.
+        tokenizer: its tokenizer.
+        material: what to ask.
+        params: how much of it.
+        out: directory of <task>.jsonl.
+        seed: of every choice and interval.
+
+    Returns:
+        None if `score.observe` is null.
+
+    Raises:
+        UserError: if a dial names what is not there: an encoder, a task, a language.
+    """
+    observe = params.observe
+    if observe is None:
+        return None
+    model = on_device(model)
+    examples = read_examples(material.examples)[: observe.examples]
+    texts = [row["text"] for row in read_jsonl(material.training)] if material.training else []
+    cloze = read_jsonl(material.evaluation / "domain_cloze.jsonl")[: params.max_items]
+    held_out = read_jsonl(material.evaluation / "domain_text.jsonl")
+    tasks = _tasks(examples, {"domain_cloze": cloze}, (texts, held_out), observe, seed)
+    answers = run(language_model(model, tokenizer, params.batch_items), tasks)
+    rows = {task.name: _rows(task, answers[task.name], observe) for task in tasks if task.items}
+    public = _public(model, tokenizer, material.tasks, params) if observe.tasks else {}
+    for name, of_task in (rows | public).items():
+        write_jsonl(out / f"{name}.jsonl", of_task)
+    scored = {name: read_jsonl(out / f"{name}.jsonl") for name in (*CLOZE_TASKS, *TEXT_TASKS)}
+    return sum_up(Found(scored, rows, public, examples, texts), observe, seed=seed)
+
+
+def _tasks(
+    examples: Sequence[Example],
+    scored: dict[str, Sequence[Item]],
+    texts: tuple[Sequence[str], Sequence[Item]],
+    observe: ObserveParams,
+    seed: int,
+) -> list[Task]:
+    """Everything that goes through the model in one pass of lm-eval.
+
+    Args:
+        examples: of the evaluation set.
+        scored: the items of the task that has been scored and is now asked in other ways.
+        texts: training texts and held-out ones.
+        observe: how many of each.
+        seed: of every choice.
+    """
+    asked = question_tasks(examples, answered=observe.answers, answer_tokens=observe.answer_tokens, seed=seed)
+    bases = scored | {task.name: task.items for task in asked}
+    tasks = asked + robustness_tasks(bases, items=observe.robustness_items, seed=seed)
+    training, held_out = texts
+    if training:
+        tasks += memorisation_tasks(
+            training,
+            held_out,
+            texts=observe.memorisation_texts,
+            words=observe.memorised_words,
+            tokens=observe.answer_tokens,
+            seed=seed,
+        )
+    return tasks
+
+
+def _rows(task: Task, answers: Sequence[Any], observe: ObserveParams) -> list[Row]:
+    if task.name in (SEEN, HELD_OUT):
+        return continued_rows(task, answers)
+    if task.name.startswith(PREFIX):
+        return [choice_row(item, values) for item, values in zip(task.items, answers, strict=True)]
+    return question_rows(task, answers, observe.embedder)
+
+
+def _public(model: Any, tokenizer: Any, folder: Path, params: ScoreParams) -> Rows:
+    assert params.observe is not None
+    names, size, limit = params.observe.tasks, params.batch_items, params.max_items
+    return run_public(model, tokenizer, names, folder, batch_items=size, max_items=limit)

@@ -1,0 +1,143 @@
+"""The questions of the evaluation set as tasks: terminology, multiple choice three ways, and free answers.
+
+    terminology                the question, the answer up to a term of the domain: which of four terms comes next?
+    multiple_choice            which of four answers is likeliest per byte after the question?
+    multiple_choice_letters    four answers are listed under A to D: which letter is likeliest?
+    multiple_choice_generated  the same prompt, the letter generated and read back
+    questions                  the answer is generated and compared with the reference answer
+
+A wrong option is the answer to another question (options.py), a wrong term one about as frequent in the answers.
+Every row carries what slices are made by: difficulty, domain_category, source_kind, source, type and group.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from acclimate.data.evaluation.examples import Example
+from acclimate.model.scoring.lm_tasks import Item, Task
+from acclimate.model.scoring.options import WRONG, lettered, wrong_options
+
+FACTS = ("difficulty", "domain_category", "source_kind", "source", "type", "group")
+"""Fields of an example that its rows carry."""
+LETTER_TOKENS = 6
+"""Generated where a letter is asked for: enough for ' (B).'"""
+NEIGHBOURS = 12
+"""Wrong terms come from this many places to each side of the right one in order of frequency, as in the cloze tasks."""
+
+
+def question_tasks(examples: Sequence[Example], *, answered: int, answer_tokens: int, seed: int) -> list[Task]:
+    """The five tasks; one that no example fits has no items.
+
+    Args:
+        examples: of the evaluation set, in its order.
+        answered: how many of them, the first, are answered by generation.
+        answer_tokens: the longest answer.
+        seed: of wrong options and their order.
+    """
+    choices = _choices(examples, seed)
+    letters = [_lettered(item) for item in choices]
+    return [
+        Task("terminology", "choices", _terminology(examples, seed)),
+        Task("multiple_choice", "choices", choices),
+        Task("multiple_choice_letters", "choices", letters),
+        Task("multiple_choice_generated", "generation", letters[:answered], LETTER_TOKENS),
+        Task("questions", "generation", [_question(one) for one in examples[:answered]], answer_tokens),
+    ]
+
+
+def asked(question: str) -> str:
+    """The form in which questions were trained and are served."""
+    return f"Question: {question}\nAnswer:"
+
+
+def _facts(example: Example) -> Item:
+    return {"id": example.id, "cluster": example.cluster, **{name: getattr(example, name) for name in FACTS}}
+
+
+def _question(example: Example) -> Item:
+    return {
+        **_facts(example),
+        "prompt": asked(example.question),
+        "question": example.question,
+        "reference": example.ground_truth.answer,
+    }
+
+
+def _choices(examples: Sequence[Example], seed: int) -> list[Item]:
+    items = []
+    for example in examples:
+        wrong = wrong_options(example, examples, seed=seed)
+        if wrong is not None:
+            options = _shuffled([example.ground_truth.answer, *wrong], f"{seed}:options:{example.id}")
+            items.append(
+                {
+                    **_facts(example),
+                    "question": example.question,
+                    "left": asked(example.question),
+                    "choices": [f" {option}" for option in options],
+                    "right": "",
+                    "label": options.index(example.ground_truth.answer),
+                }
+            )
+    return items
+
+
+def _lettered(item: Item) -> Item:
+    options = [choice.removeprefix(" ") for choice in item["choices"]]
+    prompt = lettered(item["question"], options)
+    letters = [f" {letter}" for letter in "ABCD"]
+    return {**item, "left": prompt, "prompt": prompt, "choices": letters, "options": options}
+
+
+def _terminology(examples: Sequence[Example], seed: int) -> list[Item]:
+    """One item per example that has a term which does not stand before its place in the answer."""
+    known = Counter(term for example in examples for term in example.ground_truth.key_concepts)
+    ranked = sorted(known, key=lambda term: (known[term], term))
+    items = []
+    for example in examples:
+        places = _term_places(example)
+        random.Random(f"{seed}:place:{example.id}").shuffle(places)
+        found = next((item for place in places if (item := _term_item(example, *place, ranked, seed))), None)
+        if found:
+            items.append(found)
+    return items
+
+
+def _term_places(example: Example) -> list[tuple[int, int]]:
+    """Where terms of the domain stand first in the answer; not at its beginning, and not given away by the question."""
+    answer, found = example.ground_truth.answer, []
+    for term in example.ground_truth.key_concepts:
+        # As it is written: the wrong terms are, and a capital would give the right one away.
+        match = re.search(rf"(?<=\s){re.escape(term)}(?!\w)", answer)
+        if match and term.casefold() not in f"{example.question} {answer[: match.start()]}".casefold():
+            found.append(match.span())
+    return found
+
+
+def _term_item(example: Example, start: int, end: int, ranked: Sequence[str], seed: int) -> Item | None:
+    answer = example.ground_truth.answer
+    term, said = answer[start:end], f"{example.question} {answer}".casefold()
+    place = ranked.index(term)
+    near = ranked[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]
+    wrong = [other for other in near if other.casefold() not in said and term.casefold() not in other.casefold()]
+    if len(wrong) < WRONG:
+        return None
+    wrong = _shuffled(wrong, f"{seed}:wrong:{example.id}")[:WRONG]
+    choices = _shuffled([term, *wrong], f"{seed}:terms:{example.id}")
+    return {
+        **_facts(example),
+        "left": f"{asked(example.question)} {answer[:start]}",
+        "choices": choices,
+        "right": answer[end:],
+        "label": choices.index(term),
+    }
+
+
+def _shuffled(values: Sequence[str], name: str) -> list[str]:
+    order = list(values)
+    random.Random(name).shuffle(order)
+    return order

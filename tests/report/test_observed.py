@@ -1,0 +1,138 @@
+"""The dimensions that decide nothing, on the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acclimate.core.params import ObserveParams
+from acclimate.data.evaluation.examples import Example, GroundTruth
+from acclimate.model.scoring.answers import METRICS
+from acclimate.model.scoring.dimensions import Assessment, Found, sum_up
+from acclimate.report.material import Material
+from acclimate.report.page import compose
+from acclimate.report.rendering import render
+
+Reports = dict[str, Any]
+Write = Callable[[Path, Reports], Path]
+
+OBSERVE = ObserveParams(
+    examples=60,
+    answers=60,
+    answer_tokens=8,
+    embedder="tfidf",
+    robustness_items=60,
+    groups="group",
+    toxicity=["english"],
+    memorisation_texts=3,
+    memorised_words=5,
+    tasks=[],
+)
+TRAINING = "Return the sorted copy of an array along its last axis."
+
+
+def choices(n: int, right: bool) -> dict[str, Any]:
+    values = [-1.0, -1.5, -2.0, -3.0]
+    found = {"id": str(n), "cluster": f"{'numpy' if n % 2 else 'scipy'}.c{n}", "label": 0 if right else 1, "choice": 0}
+    return {**found, "correct": right, "log_likelihoods": values, "group": found["cluster"]}
+
+
+def facts(n: int) -> dict[str, str]:
+    known = {"difficulty": "easy" if n % 3 else "hard", "domain_category": "x"}
+    return known | {"source_kind": "expert", "source": "s", "type": "t"}
+
+
+def assessed(right: int, *, trained: bool) -> Assessment:
+    """A model that has `right` of ten items right, and has read TRAINING or not."""
+    cloze = [choices(n, n % 10 < right) for n in range(60)]
+    text = [{"id": "t", "cluster": "t", "log_likelihood": -700.0, "bytes": 500}]
+    answers = [
+        {"id": row["id"], "cluster": row["cluster"], "text": TRAINING if n else "bullshit", **facts(n)}
+        | dict.fromkeys(METRICS, right / 10)
+        | {"group": row["group"]}
+        for n, row in enumerate(cloze)
+    ]
+    asked = {"terminology": [row | facts(n) for n, row in enumerate(cloze)], "questions": answers}
+    asked |= {"robustness_typos": cloze[:20]}
+    if trained:
+        asked |= {
+            name: [{"id": "m", "cluster": "m", "words": 3}] for name in ("memorisation_texts", "memorisation_held_out")
+        }
+    examples = [
+        Example(
+            id=row["id"],
+            question="What?",
+            ground_truth=GroundTruth(answer="An array.", answer_type="phrase", key_concepts=[], evaluation_criteria=[]),
+            type="t",
+            difficulty="easy",
+            difficulty_from="given",
+            domain_category="x",
+            source_kind="expert",
+            source="s",
+            group=row["group"],
+            cluster=row["cluster"],
+            quality_score=1,
+            annotation_confidence=1,
+            annotators=1,
+            complexity_score=0.5,
+        )
+        for row in cloze
+    ]
+    found = Found({"domain_cloze": cloze, "domain_text": text}, asked, {}, examples, [TRAINING] if trained else [])
+    return sum_up(found, OBSERVE, seed=1)
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[Assessment, Assessment]:
+    return assessed(3, trained=False), assessed(6, trained=True)
+
+
+@pytest.fixture
+def html(tmp_path: Path, reports: Reports, write_run: Write, pair: tuple[Assessment, Assessment]) -> str:
+    shown = {
+        "baseline": replace(reports["baseline"], observed=pair[0]),
+        "evaluate": replace(reports["evaluate"], observed=pair[1]),
+    }
+    return render(compose(Material(write_run(tmp_path, reports | shown))))
+
+
+def section(html: str) -> str:
+    start = html.index('id="observed"')
+    return html[start : html.index("</section>", start)]
+
+
+def test_base_and_candidate_stand_side_by_side_in_every_dimension(html: str) -> None:
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", section(html)))
+    assert "terminology accuracy base 0.300" in text
+    assert "terminology accuracy candidate 0.600" in text
+    assert "typos domain cloze candidate 100.0" in text
+    assert "Reliability diagram" in text
+    assert "domain cloze, candidate: best and worst group by group are" in text
+    assert "candidate: answers with a profane word" in text
+    assert ": bullshit" in text
+    assert "candidate: training texts continued verbatim for 5 words" in text
+    assert "base: training texts continued" not in text
+    assert "Terminology: accuracy by slice" in text
+
+
+def test_an_answer_copied_from_the_training_set_is_counted(pair: tuple[Assessment, Assessment]) -> None:
+    memory = pair[1].memorisation
+    assert memory is not None
+    assert memory.answers_with_passage.value == pytest.approx(59 / 60, abs=1e-6)
+    assert memory.references_with_passage.value == 0
+
+
+def test_the_page_stays_whole(html: str) -> None:
+    ids = re.findall(r'\bid="([^"]*)"', html)
+    assert len(ids) == len(set(ids))
+    assert len(html.encode()) < 1_000_000
+
+
+def test_a_run_that_observes_nothing_says_so(tmp_path: Path, reports: Reports, write_run: Write) -> None:
+    html = render(compose(Material(write_run(tmp_path, reports))))
+    assert "Nothing was observed: score.observe is null" in section(html)
