@@ -64,14 +64,14 @@ def test_every_reason_of_every_rejection_is_on_the_page(html: str, reports: Repo
 
 
 def test_a_passing_gate_is_the_verdict_of_the_page(html: str) -> None:
-    assert '<span class="verdict good"><small>Gate</small> pass</span>' in html
+    assert '<span class="verdict good"><small>Gate</small> promote</span>' in html
 
 
 def test_a_failing_gate_shows_its_reasons(
     tmp_path: Path, reports: Reports, failing_gate: Any, write_run: Write
 ) -> None:
     html = render(compose(Material(write_run(tmp_path, reports | {"gate": failing_gate}))))
-    assert '<span class="verdict bad"><small>Gate</small> fail</span>' in html
+    assert '<span class="verdict bad"><small>Gate</small> reject</span>' in html
     assert failing_gate.reasons
     for reason in failing_gate.reasons:
         assert reason in html
