@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from acclimate.core.files import read_json, write_json, write_jsonl, write_parquet
+from acclimate.core.files import read_json, sha256, write_json, write_jsonl, write_parquet
 from acclimate.core.params import load, with_changes
 from acclimate.core.records import pair_text
 from acclimate.core.reports import report_path, write_report
@@ -112,7 +112,7 @@ def another_run(gated_run: Path, tmp_path: Path) -> Path:
 
 
 def adapt(checkout: Path) -> None:
-    """Train, merge and quantise for real, and write the verdicts that the gates would."""
+    """Train, merge and quantise for real, judge made-up results, and write the quantised model's verdict."""
     from acclimate.model import compose, train_domain, train_task
     from acclimate.release import quantize
 
@@ -153,19 +153,43 @@ def _base(checkout: Path) -> None:
 
 
 def _verdicts(checkout: Path, adapter_sha256: str, quantized_sha256: str) -> None:
-    numbers = {"base": 0.3, "candidate": 0.45, "champion": None, "difference": 0.15}
-    metric = {**numbers, "interval": [0.1, 0.2], "p_value": 0.001, "n": 800}
-    gate = {
-        "stage": "gate",
-        "headline": "promote",
-        "verdict": "promote",
-        "reasons": ["domain cloze 0.300 → 0.450"],
-        "candidate_sha256": adapter_sha256,
-        "metrics": {"domain_cloze": metric},
-    }
-    write_json(report_path("gate", checkout), gate)
+    from acclimate.model import gate
+
+    params, artifacts = load(checkout / "params.yaml"), checkout / "artifacts"
+    _results(artifacts / "baseline", right=240)
+    _results(artifacts / "evaluate/candidate", right=360)
+    write_json(artifacts / "evaluate/evaluated.json", {"candidate_sha256": adapter_sha256, "champion": None})
+    write_jsonl(artifacts / "split/evaluation/domain_cloze.jsonl", [{"id": "0"}])
+    write_json(artifacts / "mix/certificate.json", {"train.jsonl": sha256(artifacts / "mix/train.jsonl")})
+    report = gate.run(
+        params.gate,
+        params.common,
+        baseline=artifacts / "baseline",
+        evaluated=artifacts / "evaluate",
+        evaluation=artifacts / "split/evaluation",
+        dataset=artifacts / "mix/train.jsonl",
+        certificate=artifacts / "mix/certificate.json",
+        ledger=checkout / "ledger.jsonl",
+        timings=checkout / "timings",
+    )
+    assert report.verdict == "promote", report.reasons
+    write_report(report_path("gate", checkout), "gate", report)
     verdict = {"stage": "evaluate_quantized", "verdict": "promote", "reasons": [], "quantized_sha256": quantized_sha256}
     write_json(report_path("evaluate_quantized", checkout), verdict)
+
+
+def _results(folder: Path, *, right: int) -> None:
+    """Results of a model that answers the first `right` of 800 items of the domain, and 600 of the general ones."""
+    for task, number in (("domain_cloze", right), ("general_cloze", 600)):
+        rows = [
+            {"id": str(i), "cluster": str(i), "label": 0, "correct": i < number}
+            | {"log_likelihoods": [-8.0 if i < number else -10.0, -9.0]}
+            for i in range(800)
+        ]
+        write_jsonl(folder / f"{task}.jsonl", rows)
+    for task in ("domain_text", "general_text"):
+        rows = [{"id": str(i), "cluster": str(i), "log_likelihood": -20.0 - i, "bytes": 10} for i in range(8)]
+        write_jsonl(folder / f"{task}.jsonl", rows)
 
 
 def _commit(checkout: Path) -> None:

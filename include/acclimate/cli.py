@@ -13,11 +13,11 @@ from pathlib import Path
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import write_json
-from acclimate.pipeline import ACTIONS, STAGES, run_stage
+from acclimate.pipeline import ACTIONS, STAGES, Stage, run_stage
 
 
 def parser(command: str | None) -> argparse.ArgumentParser:
-    """One subcommand per stage (no options: params.yaml has the dials) and per action.
+    """One subcommand per stage (its dials are in params.yaml, not here) and per action.
 
     Args:
         command: the one about to run; only its module is imported for its options, so that
@@ -26,7 +26,9 @@ def parser(command: str | None) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="acclimate", description="Keep a language model adapted to a domain.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for stage in STAGES.values():
-        commands.add_parser(stage.name, help=f"stage: reads {', '.join(stage.inputs.values())}")
+        sub = commands.add_parser(stage.name, help=f"stage: reads {', '.join(stage.inputs.values())}")
+        if stage.option:
+            sub.add_argument(stage.option.flag, metavar=stage.option.value, dest="instead", help=stage.option.help)
     for name, action in ACTIONS.items():
         sub = commands.add_parser(name, help=action.help)
         if name == command:
@@ -44,6 +46,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser(argv[0] if argv else None).parse_args(argv)
     try:
         if arguments.command in STAGES:
+            if (instead := getattr(arguments, "instead", None)) is not None:
+                return _run_option(STAGES[arguments.command], instead)
             report = run_stage(arguments.command, started=STARTED)
             print(f"{arguments.command}: {report.headline()}")
             return 0
@@ -54,6 +58,12 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"acclimate {arguments.command}: interrupted; nothing half-written was kept", file=sys.stderr)
         return 130
+
+
+def _run_option(stage: Stage, value: str) -> int:
+    assert stage.option is not None
+    code: int = importlib.import_module(stage.option.module).main(value)
+    return code
 
 
 def _run_action(arguments: argparse.Namespace) -> int:

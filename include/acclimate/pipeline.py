@@ -15,17 +15,30 @@ import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from acclimate.core.certificate import certificate_of, certify, require_certified
 from acclimate.core.errors import UserError
 from acclimate.core.files import require_free_disk, whole_directory, write_json
 from acclimate.core.home import home
 from acclimate.core.interrupts import heeding_interrupts
-from acclimate.core.ledger import note_use
+from acclimate.core.ledger import ledger_path, note_use
 from acclimate.core.params import Params, load
 from acclimate.core.reports import Report, report_path, write_report
 
 PARAMS = Path("params.yaml")
+TIMINGS = Path("timings")
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a stage's command that does something else with what the stage made: `module.main(value) -> int`."""
+
+    flag: str
+    value: str
+    """What stands after the flag, as the help calls it."""
+    module: str
+    help: str
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,11 @@ class Stage:
     """Files in `out` that are clean because the certified inputs were."""
     judges: tuple[str, ...] = ()
     """Those of its inputs that are models scored on the test set: each use goes into the ledger."""
+    looks_up: tuple[Literal["ledger", "timings"], ...] = ()
+    """What it is given besides, of what differs between equal runs and is therefore no dep: the ledger of the test
+    set, the folder of timings."""
+    option: Option | None = None
+    """What its command does instead of running it, when it is told to."""
     libraries: tuple[str, ...] = field(default=())
     """Slow imports, done before the clock of the work starts: start-up and work are reported apart."""
 
@@ -176,8 +194,18 @@ STAGES: dict[str, Stage] = {
             "gate",
             "acclimate.model.gate",
             ("gate", "common"),
-            {"baseline": "artifacts/baseline", "evaluated": "artifacts/evaluate"},
+            {
+                "baseline": "artifacts/baseline",
+                "evaluated": "artifacts/evaluate",
+                "evaluation": _EVALUATION,
+                "dataset": "artifacts/mix/train.jsonl",
+                "certificate": "artifacts/mix/certificate.json",
+            },
             writes=False,
+            looks_up=("ledger", "timings"),
+            option=Option(
+                "--replay", "VERSION", "acclimate.release.replay", "recompute the verdict of a registered version"
+            ),
         ),
         Stage(
             "quantize",
@@ -267,6 +295,7 @@ def run_stage(name: str, *, started: float) -> Report:
     module = importlib.import_module(stage.module)
     ready = time.perf_counter()
     inputs = {keyword: Path(path) for keyword, path in stage.inputs.items()}
+    inputs |= {name: ledger_path(home()) if name == "ledger" else TIMINGS for name in stage.looks_up}
     if stage.judges:
         models = {keyword: inputs[keyword] for keyword in stage.judges}
         domain = params.ingest.domain
@@ -281,7 +310,7 @@ def run_stage(name: str, *, started: float) -> Report:
             certify(inputs["out"], stage.certifies)
     write_report(report_path(name), name, report)
     work = time.perf_counter() - ready
-    write_json(Path("timings") / f"{name}.json", {"start_up_s": ready - started, "work_s": work})
+    write_json(TIMINGS / f"{name}.json", {"start_up_s": ready - started, "work_s": work})
     return report
 
 

@@ -299,7 +299,17 @@ def _failed_gate(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, ada
         tasks=demo.run / "inputs/tasks",
         out=evaluated,
     )
-    report = gate.run(params.gate, params.common, baseline=demo.run / "artifacts/baseline", evaluated=evaluated)
+    report = gate.run(
+        params.gate,
+        params.common,
+        baseline=demo.run / "artifacts/baseline",
+        evaluated=evaluated,
+        evaluation=evaluation,
+        dataset=demo.run / "artifacts/mix/train.jsonl",
+        certificate=demo.run / "artifacts/mix/certificate.json",
+        ledger=tmp_path / "ledger.jsonl",
+        timings=tmp_path,
+    )
     assert report.verdict == "reject", report.reasons
     assert not report.metrics["domain_cloze"]["passed"], report.reasons
     return report

@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import write_jsonl
-from acclimate.model.compare import Pair, read_rows
+from acclimate.model.compare import METRICS, Pair, read_rows
 from acclimate.model.score import Row
 
 
@@ -27,8 +27,9 @@ def text(bits: list[float], size: int = 10) -> list[Row]:
     ]
 
 
-def pair(reference: list[Row], candidate: list[Row], task: str = "domain_cloze") -> Pair:
-    return Pair.of(task, {task: reference}, {task: candidate}, resamples=2000, seed=1)
+def pair(reference: list[Row], candidate: list[Row], metric: str = "domain_cloze") -> Pair:
+    task = METRICS[metric].task
+    return Pair.of(metric, {task: reference}, {task: candidate}, resamples=2000, seed=1)
 
 
 def test_scores_difference_and_p_of_a_cloze() -> None:
@@ -40,39 +41,47 @@ def test_scores_difference_and_p_of_a_cloze() -> None:
 
 
 def test_fewer_bits_are_better() -> None:
-    compared = pair(text([30, 30, 30, 30]), text([20, 20, 20, 20]), "domain_text")
+    compared = pair(text([30, 30, 30, 30]), text([20, 20, 20, 20]), "domain_bits_per_byte")
     assert (compared.reference, compared.candidate) == pytest.approx((3.0, 2.0))
     assert compared.p_value == 1 / 16
     assert compared.retention == pytest.approx(1.5)
-    assert pair(text([20] * 4), text([30] * 4), "domain_text").p_value == 1.0
+    assert pair(text([20] * 4), text([30] * 4), "domain_bits_per_byte").p_value == 1.0
 
 
 def test_texts_count_by_their_bytes() -> None:
     long, short = text([80], size=20)[0], {**text([10])[0], "id": "t1", "cluster": "1"}
-    assert pair([long, short], [long, short], "domain_text").reference == pytest.approx(3.0)
-
-
-@pytest.mark.parametrize(("right", "kept"), [(90, True), (89, False)])
-def test_keeping_a_share_is_by_point_estimate(right: int, kept: bool) -> None:
-    reference = cloze([1] * 100)
-    assert pair(reference, cloze([1] * right + [0] * (100 - right))).keeps(0.9) is kept
+    assert pair([long, short], [long, short], "domain_bits_per_byte").reference == pytest.approx(3.0)
 
 
 def test_more_bits_are_a_loss_by_the_corresponding_share() -> None:
-    assert pair(text([19] * 4), text([20] * 4), "domain_text").keeps(0.95)
-    assert not pair(text([18.9] * 4), text([20] * 4), "domain_text").keeps(0.95)
+    assert pair(text([19] * 4), text([20] * 4), "domain_bits_per_byte").retention == pytest.approx(0.95)
 
 
 def test_a_bound_needs_more_items_than_a_point_estimate() -> None:
     few, many = [1] * 12 + [0] * 8, [1] * 1200 + [0] * 800
     for base, shown in ((few, False), (many, True)):
         changed = base.copy()
-        for place in range(0, len(base), 20):  # one lost and one won in twenty: nothing lost in sum
+        for place in range(0, len(base), 20):  # of twenty one is lost and one won: hardly anything in sum
             changed[place], changed[-place - 1] = 0, 1
         compared = pair(cloze(base), cloze(changed))
-        assert compared.keeps(0.9)
-        assert (compared.excess_bound(0.9, 0.05) > 0) is shown
+        assert compared.retention is not None
+        assert compared.retention > 0.9
+        assert (compared.retention_bounds(0.05)[0] > 0.9) is shown
+        assert (compared.retention_p(0.9) < 0.05) is shown
         assert compared.can_show(0.9, 0.05) is shown
+
+
+def test_items_that_only_one_of_the_two_answers_are_the_discordance() -> None:
+    compared = pair(cloze([1, 0, 0, 0, 1, 1, 0, 1]), cloze([1, 1, 1, 0, 0, 1, 0, 1]))
+    assert compared.discordant == (2, 1)
+    assert (compared.design.items, compared.design.discordance) == (8, 3 / 8)
+    # Clusters of one item: the design effect is the correction for one estimated mean.
+    assert compared.design.effect == pytest.approx(8 / 7)
+
+
+def test_whole_clusters_won_are_a_design_effect_of_their_size() -> None:
+    base, won = [0] * 400, [1, 1, 1, 1, 0, 0, 0, 0] * 50
+    assert pair(cloze(base, [str(i // 4) for i in range(400)]), cloze(won)).design.effect == pytest.approx(4, rel=0.02)
 
 
 def test_a_reference_that_knows_nothing_has_nothing_to_keep() -> None:

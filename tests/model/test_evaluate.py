@@ -7,13 +7,13 @@ import pytest
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, sha256, write_json
-from acclimate.core.params import CommonParams, GateParams, ScoreParams
+from acclimate.core.params import CommonParams, ScoreParams, load
 from acclimate.model import baseline, evaluate, gate
 
 PARAMS = ScoreParams(batch_items=4, max_items=None)
 
 Asked = dict[str, Path]
-GATE = GateParams(min_relative_gain=0.25, alpha=0.05, min_retention=0.9, resamples=200)
+GATE = load(Path(__file__).parents[2] / "params.yaml").gate.model_copy(update={"resamples": 200})
 
 
 @pytest.fixture
@@ -119,6 +119,21 @@ def test_an_untrained_adapter_is_the_base_and_fails_the_gate(
         **asked,
         out=tmp_path / "evaluate",
     )
-    report = gate.run(GATE, common, baseline=tmp_path / "baseline", evaluated=tmp_path / "evaluate")
+    (tmp_path / "train.jsonl").touch()
+    write_json(tmp_path / "certificate.json", {"train.jsonl": sha256(tmp_path / "train.jsonl")})
+    report = gate.run(
+        GATE,
+        common,
+        baseline=tmp_path / "baseline",
+        evaluated=tmp_path / "evaluate",
+        evaluation=evaluation,
+        dataset=tmp_path / "train.jsonl",
+        certificate=tmp_path / "certificate.json",
+        ledger=tmp_path / "ledger.jsonl",
+        timings=tmp_path,
+    )
     assert report.verdict == "reject"
-    assert report.reasons[0] == "the adapter changes nothing: on all 20 items the candidate is the base"
+    assert report.reasons[0] == (
+        "the adapter changes nothing, as if it had not been trained: on all 20 items the candidate is the base, to "
+        "within 0.01 nats"
+    )

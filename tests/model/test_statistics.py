@@ -11,8 +11,11 @@ from scipy.stats import binomtest
 from acclimate.model.statistics import (
     bootstrap_totals,
     cluster_totals,
-    lower_bound,
+    excess_p,
+    holm,
+    mean_and_error,
     percentile_interval,
+    ratio_bounds,
     sign_flip_p,
     wilson_interval,
 )
@@ -109,7 +112,8 @@ def test_the_interval_of_a_mean_is_about_two_standard_errors() -> None:
     low, high = percentile_interval(means)
     error = 1.96 * values.std() / np.sqrt(400)
     assert (low, high) == pytest.approx((values.mean() - error, values.mean() + error), abs=0.1 * error)
-    assert lower_bound(means, 0.05) == pytest.approx(values.mean() - 1.645 / 1.96 * error, abs=0.1 * error)
+    mean, standard = mean_and_error(np.column_stack([values, np.ones(400)]))
+    assert (mean, 1.96 * standard) == pytest.approx((values.mean(), error), rel=0.01)
 
 
 def test_clustered_items_widen_the_interval() -> None:
@@ -120,3 +124,47 @@ def test_clustered_items_widen_the_interval() -> None:
     ]
     narrow, wide = np.subtract(*percentile_interval(by_item)), np.subtract(*percentile_interval(by_cluster))
     assert wide / narrow == pytest.approx(np.sqrt(8), rel=0.15)
+
+
+def test_holm_multiplies_by_how_many_are_left() -> None:
+    # Times 4, 3, 2, 1 in order of size, never below the one before.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_is_between_the_raw_p_and_bonferronis_and_keeps_the_order(p_values: list[float]) -> None:
+    adjusted = holm(p_values)
+    assert all(p <= after <= min(1, len(p_values) * p) for p, after in zip(p_values, adjusted, strict=True))
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    assert [adjusted[i] for i in order] == sorted(adjusted)
+
+
+def test_one_hypothesis_is_not_corrected() -> None:
+    assert holm([0.03]) == [0.03]
+
+
+@given(st.integers(0, 10**6), st.floats(0.5, 1.2))
+def test_a_bound_is_the_share_whose_p_is_alpha(seed: int, truth: float) -> None:
+    random = np.random.default_rng(seed)
+    whole = random.integers(1, 5, 60) + random.random(60)
+    totals = np.column_stack([truth * whole + random.normal(0, 0.3, 60), whole])
+    low, high = ratio_bounds(totals, 0.025)
+    assert low <= totals[:, 0].sum() / totals[:, 1].sum() <= high
+    assert excess_p(totals, low) == pytest.approx(0.025, rel=1e-6)
+    assert 1 - excess_p(totals, high) == pytest.approx(0.025, rel=1e-6)
+
+
+def test_a_ratio_to_what_may_be_zero_has_no_bounds() -> None:
+    assert ratio_bounds(np.array([[1.0, 1], [0, -1], [2, 0.1]]), 0.05) == (-np.inf, np.inf)
+    assert ratio_bounds(np.array([[1.0, 1]]), 0.05) == (-np.inf, np.inf)
+    assert excess_p(np.array([[1.0, 1]]), 0.5) == 1.0
+
+
+def test_equal_models_keep_everything_for_certain() -> None:
+    totals = np.array([[1.0, 1], [0, 0], [3, 3]] * 20)
+    assert ratio_bounds(totals, 0.05) == pytest.approx((1, 1))
+    assert excess_p(totals, 1.0) == 1.0
+
+
+def test_one_cluster_says_nothing_of_others() -> None:
+    assert mean_and_error(np.array([[3.0, 4]])) == (0.75, np.inf)

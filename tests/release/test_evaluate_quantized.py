@@ -6,7 +6,7 @@ import pytest
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_jsonl, write_jsonl
-from acclimate.core.params import CommonParams, EvaluateQuantizedParams, GateParams, ScoreParams
+from acclimate.core.params import CommonParams, EvaluateQuantizedParams, ScoreParams, load
 from acclimate.core.reports import read_report
 from acclimate.model.adapter import load_adapted, load_tokenizer
 from acclimate.model.score import score
@@ -14,7 +14,7 @@ from acclimate.release.evaluate_quantized import EvaluateQuantizedReport, run
 
 COMMON = CommonParams(seed=1, threads=1, min_free_disk_mb=0)
 SCORE = ScoreParams(batch_items=8, max_items=None)
-GATE = GateParams(min_relative_gain=0.25, alpha=0.05, min_retention=0.9, resamples=500)
+GATE = load(Path(__file__).parents[2] / "params.yaml").gate.model_copy(update={"resamples": 500})
 
 
 @pytest.fixture(scope="module")

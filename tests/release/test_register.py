@@ -32,7 +32,7 @@ def test_registers_the_adapter_as_challenger_with_its_evidence(gated_run: Path) 
     assert len(version.tags["git_commit"]) == 40
     assert version.tags["run"] == "run-a"
     assert version.tags["gate.verdict"] == "promote"
-    assert json.loads(version.tags["gate.reasons"]) == ["domain cloze 0.300 → 0.450"]
+    assert json.loads(version.tags["gate.reasons"])[1].startswith("domain cloze 0.300 → 0.450, +50.0%")
     run = connect().get_run(version.run_id)
     assert run.data.params["training.rank"] == "16"
     assert run.data.metrics["domain_cloze.candidate"] == 0.45

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from acclimate.core.files import write_json, write_jsonl
-from acclimate.core.params import CommonParams, GateParams
+from acclimate.core.params import EvaluateQuantizedParams, load
 from acclimate.core.records import Reject
 from acclimate.core.reports import Funnel, report_path, write_report
 from acclimate.data.clean import CleanReport
@@ -28,13 +28,16 @@ from acclimate.data.validate import ExpectationCount, ValidateReport
 from acclimate.model import gate
 from acclimate.model.base import BaseReport
 from acclimate.model.baseline import BaselineReport
-from acclimate.model.compare import METRICS, Rows
+from acclimate.model.compare import Pair, Rows
 from acclimate.model.compose import ComposeReport, Part
 from acclimate.model.evaluate import Champion, EvaluateReport
 from acclimate.model.gate import GateReport
+from acclimate.model.grounds import Grounds
+from acclimate.model.rules import reasons, verdict
 from acclimate.model.score import Summary, summarise
 from acclimate.model.training.report import Trained, TrainReport
-from acclimate.release.evaluate_quantized import COMPARED, EvaluateQuantizedReport
+from acclimate.release import evaluate_quantized
+from acclimate.release.evaluate_quantized import COMPARED, JUDGED, EvaluateQuantizedReport
 from acclimate.release.quantize import LayerError, QuantizeReport
 
 EVIL = "<script>alert('x')</script>"
@@ -192,10 +195,17 @@ def trained(start: str, steps: int, tokens: int, adapter_sha256: str) -> Trained
     )
 
 
+def cloze_row(name: str, cluster: str, *, correct: bool, sure: float) -> dict[str, Any]:
+    """An item of four choices whose first is right and whose answer is likelier than the others by `sure` nats."""
+    likelihoods = [-9.0] * 4
+    likelihoods[0 if correct else 1] += sure
+    return {"id": name, "cluster": cluster, "label": 0, "correct": correct, "log_likelihoods": likelihoods}
+
+
 def item_rows(domain: int, general: int, nats_per_byte: float) -> Rows:
-    """Per-item results of a model with `domain` and `general` of ten cloze items right, ten times over."""
+    """Per-item results of a model with `domain` and `general` of ten cloze items right, forty times over."""
     rows: dict[str, list[dict[str, Any]]] = {
-        task: [{"id": f"{task}:{i}", "cluster": f"c{i}", "correct": i % 10 < right} for i in range(100)]
+        task: [cloze_row(f"{task}:{i}", f"c{i}", correct=i % 10 < right, sure=nats_per_byte) for i in range(400)]
         for task, right in {"domain_cloze": domain, "general_cloze": general}.items()
     }
     for task in ("domain_text", "general_text"):
@@ -208,28 +218,33 @@ def item_rows(domain: int, general: int, nats_per_byte: float) -> Rows:
 
 BASE, CANDIDATE, CHAMPION = item_rows(3, 8, 2.0), item_rows(6, 8, 1.8), item_rows(4, 8, 1.9)
 QUANTIZED = item_rows(6, 8, 1.81)
-GATE = GateParams(min_relative_gain=0.25, alpha=0.05, min_retention=0.9, resamples=200)
-COMMON = CommonParams(seed=1, threads=1, min_free_disk_mb=0)
+GATE = load(Path(__file__).parents[2] / "params.yaml").gate.model_copy(update={"resamples": 200})
 
 
-def judge(folder: Path, candidate: Rows) -> GateReport:
+def judge(candidate: Rows) -> GateReport:
     """The verdict of the real gate over `candidate`, with a base and a champion."""
-    for name, rows in {"baseline": BASE, "candidate": candidate, "champion": CHAMPION}.items():
-        for task, of_task in rows.items():
-            write_jsonl(folder / name / f"{task}.jsonl", of_task)
-    facts = {"candidate_sha256": "a" * 64, "champion": {"version": "3", "sha256": "c" * 64}}
-    write_json(folder / "evaluated.json", facts)
-    return gate.run(GATE, COMMON, baseline=folder / "baseline", evaluated=folder)
+    grounds = Grounds(
+        params=GATE,
+        seed=1,
+        rows={"base": BASE, "candidate": candidate, "champion": CHAMPION},
+        candidate_sha256="a" * 64,
+        champion={"version": "3", "sha256": "c" * 64},
+        testset={"domain_cloze.jsonl": "9" * 64},
+        dataset={"sha256": "d" * 64, "certified_sha256": "d" * 64},
+        submission=2,
+        measured={},
+    )
+    return gate.decide(grounds)
 
 
 def judge_quantized(quantized: Rows) -> EvaluateQuantizedReport:
     """The verdict of the real rules over a quantised candidate, without a model."""
-    pairs = gate.compare_all(CANDIDATE, quantized, GATE, COMMON)
-    checks = {task: gate.keeps(pair, 0.9, GATE.alpha) for task, pair in pairs.items()}
+    pairs = {metric: Pair.of(metric, CANDIDATE, quantized, resamples=200, seed=1) for metric in JUDGED}
+    checks = evaluate_quantized.judge(pairs, EvaluateQuantizedParams(min_retention=0.9), GATE)
     return EvaluateQuantizedReport(
-        verdict=gate.verdict(list(checks.values())),
-        reasons=gate.reasons(list(checks.values())),
-        metrics={METRICS[task]: pair.describe() | checks[task].numbers for task, pair in pairs.items()},
+        verdict=verdict(list(checks.values())),
+        reasons=reasons(list(checks.values())),
+        metrics={metric: pair.describe() | checks[metric].numbers for metric, pair in pairs.items()},
         compared=COMPARED,
         tasks=tasks(quantized),
         quantized_sha256="f" * 64,
@@ -240,11 +255,11 @@ def tasks(rows: Rows) -> dict[str, Summary]:
     return {task: summarise(of_task, seed=1) for task, of_task in rows.items()}
 
 
-def decision_reports(folder: Path) -> dict[str, Any]:
+def decision_reports() -> dict[str, Any]:
     return {
         "baseline": BaselineReport(tasks(BASE)),
         "evaluate": EvaluateReport("a" * 64, Champion("3", "c" * 64), tasks(CANDIDATE), tasks(CHAMPION)),
-        "gate": judge(folder, CANDIDATE),
+        "gate": judge(CANDIDATE),
         "quantize": QuantizeReport(
             bits=4,
             group_size=128,
@@ -261,8 +276,8 @@ def decision_reports(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def whole_run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return data_reports() | model_reports() | decision_reports(tmp_path_factory.mktemp("scored"))
+def whole_run() -> dict[str, Any]:
+    return data_reports() | model_reports() | decision_reports()
 
 
 @pytest.fixture
@@ -272,9 +287,9 @@ def reports(whole_run: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def failing_gate(tmp_path_factory: pytest.TempPathFactory) -> GateReport:
+def failing_gate() -> GateReport:
     """The verdict over an adapter that changes nothing."""
-    return judge(tmp_path_factory.mktemp("unchanged"), BASE)
+    return judge(BASE)
 
 
 @pytest.fixture

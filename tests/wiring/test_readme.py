@@ -29,7 +29,9 @@ def test_addresses_are_the_default_ports() -> None:
         assert url in README
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/data.md", "inputs/README.md", "inputs/evaluation/README.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/data.md", "docs/gate.md", "inputs/README.md", "inputs/evaluation/README.md"]
+)
 def test_pictures_and_links_exist(page: str) -> None:
     text = (CHECKOUT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!http|#)([^)]+)\)", text):

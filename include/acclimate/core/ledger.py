@@ -92,13 +92,20 @@ def read_ledger(root: Path, domain: str | None = None) -> list[Use]:
     Raises:
         UserError: naming the first line that does not follow from the one before it.
     """
-    path = ledger_path(root)
+    return [use for use in read_uses(ledger_path(root)) if domain is None or use.domain == domain]
+
+
+def read_uses(path: Path) -> list[Use]:
+    """Every use in the ledger at `path`, oldest first; none while there is no ledger.
+
+    Raises:
+        UserError: naming the first line that does not follow from the one before it.
+    """
     if not path.exists():
         return []
     with path.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
-        uses = _parsed(file)
-    return [use for use in uses if domain is None or use.domain == domain]
+        return _parsed(file)
 
 
 def _weights(folder: Path) -> list[Path]:

@@ -4,13 +4,13 @@
     pair = Pair.of("domain_cloze", base, candidate, resamples=10_000, seed=1729)
     pair.reference, pair.candidate, pair.p_value     # 0.303, 0.416, 0.0001
 
-Scores are shares of right answers (cloze) or bits per byte (text). Every interval and p-value is by
-cluster, so that passages of one document do not count as independent evidence.
+Scores are shares of right answers and Brier scores (cloze), or bits per byte (text). Every interval and
+p-value is by cluster, so that passages of one document do not count as independent evidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +20,16 @@ import numpy as np
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_jsonl
+from acclimate.model.power import Design
 from acclimate.model.score import CLOZE_TASKS, TEXT_TASKS, Row, bits
+from acclimate.model.scoring.calibration import brier, probabilities
 from acclimate.model.statistics import (
     bootstrap_totals,
     cluster_totals,
-    lower_bound,
+    excess_p,
+    mean_and_error,
     percentile_interval,
+    ratio_bounds,
     sign_flip_p,
 )
 
@@ -34,13 +38,39 @@ if TYPE_CHECKING:
 
 Rows = Mapping[str, list[Row]]
 
+
+@dataclass(frozen=True)
+class Metric:
+    """What is read off the rows of a task, and how a score of it reads."""
+
+    task: str
+    value: Callable[[Row], float]
+    """Of one item; a score is the sum of these over the sum of weights."""
+    weight: Callable[[Row], float] = lambda _: 1.0
+    lower_is_better: bool = False
+
+
+def _correct(row: Row) -> float:
+    return float(row["correct"])
+
+
+def _brier(row: Row) -> float:
+    return brier(probabilities(row["log_likelihoods"]), row["label"])
+
+
+def _bytes(row: Row) -> float:
+    return float(row["bytes"])
+
+
 METRICS = {
-    "domain_cloze": "domain_cloze",
-    "general_cloze": "general_cloze",
-    "domain_text": "domain_bits_per_byte",
-    "general_text": "general_bits_per_byte",
+    "domain_cloze": Metric("domain_cloze", _correct),
+    "general_cloze": Metric("general_cloze", _correct),
+    "domain_brier": Metric("domain_cloze", _brier, lower_is_better=True),
+    "general_brier": Metric("general_cloze", _brier, lower_is_better=True),
+    "domain_bits_per_byte": Metric("domain_text", bits, _bytes, lower_is_better=True),
+    "general_bits_per_byte": Metric("general_text", bits, _bytes, lower_is_better=True),
 }
-"""What a task is called where its score is reported."""
+"""Everything that two models are compared on, by the name it is reported under."""
 
 
 def read_rows(directory: Path) -> Rows:
@@ -61,32 +91,38 @@ def read_rows(directory: Path) -> Rows:
 
 @dataclass(frozen=True)
 class Pair:
-    """One task's results of a reference and a candidate, summed by cluster."""
+    """One metric of a reference and a candidate, summed by cluster."""
 
-    task: str
+    metric: str
     n: int
     totals: Floats
-    """[clusters, 3]: the reference's and the candidate's right answers (or bits), and items (or bytes)."""
+    """[clusters, 3]: the reference's and the candidate's right answers (or bits, or Brier scores), and items
+    (or bytes)."""
     resamples: int
     seed: int
+    discordant: tuple[int, int] = (0, 0)
+    """Items that only the candidate, and that only the reference, answers right."""
 
     @classmethod
-    def of(cls, task: str, reference: Rows, candidate: Rows, *, resamples: int, seed: int) -> Pair:
-        """Pair the rows of `task`.
+    def of(cls, metric: str, reference: Rows, candidate: Rows, *, resamples: int, seed: int) -> Pair:
+        """Pair the rows that `metric` is read off.
 
         Raises:
             UserError: if the two were not scored on the same items in the same order.
         """
-        left, right = reference[task], candidate[task]
-        _require_same_items(task, left, right)
-        values = [[_points(a), _points(b), _weight(a)] for a, b in zip(left, right, strict=True)]
-        totals = cluster_totals(np.array(values), [row["cluster"] for row in left])
-        return cls(task, len(left), totals, resamples, seed)
+        read = METRICS[metric]
+        left, right = reference[read.task], candidate[read.task]
+        _require_same_items(read.task, left, right)
+        values = np.array([[read.value(a), read.value(b), read.weight(a)] for a, b in zip(left, right, strict=True)])
+        totals = cluster_totals(values, [row["cluster"] for row in left])
+        gains = values[:, 1] - values[:, 0]
+        discordant = (int((gains == 1).sum()), int((gains == -1).sum())) if read.value is _correct else (0, 0)
+        return cls(metric, len(left), totals, resamples, seed, discordant)
 
     @property
     def lower_is_better(self) -> bool:
-        """True of bits per byte."""
-        return self.task in TEXT_TASKS
+        """True of bits per byte and of Brier scores."""
+        return METRICS[self.metric].lower_is_better
 
     @property
     def reference(self) -> float:
@@ -99,19 +135,35 @@ class Pair:
         return float(self.totals[:, 1].sum() / self.totals[:, 2].sum())
 
     @property
+    def _quality(self) -> Floats:
+        """[clusters, 2]: the two sums whose ratio is the candidate's quality as a share of the reference's."""
+        return self.totals[:, [0, 1]] if self.lower_is_better else self.totals[:, [1, 0]]
+
+    @property
     def retention(self) -> float | None:
         """What share of the reference's quality the candidate has; None if the reference has none."""
-        part, whole = (self.reference, self.candidate) if self.lower_is_better else (self.candidate, self.reference)
-        return part / whole if whole else None
+        part, whole = self._quality.sum(axis=0)
+        return float(part / whole) if whole else None
 
-    @cached_property
-    def _drawn(self) -> Floats:
-        return bootstrap_totals(self.totals, resamples=self.resamples, seed=self.seed)
+    def retention_bounds(self, alpha: float) -> tuple[float, float]:
+        """The one-sided 1 − `alpha` bounds of that share: at least, and at most."""
+        return ratio_bounds(self._quality, alpha)
+
+    def retention_p(self, share: float) -> float:
+        """One-sided p-value of the candidate having more than `share` of the reference's quality."""
+        return excess_p(self._quality, share)
+
+    @property
+    def retention_error(self) -> float:
+        """The standard error of that share; the reference must have some quality."""
+        part, whole = self._quality.T
+        return mean_and_error(np.column_stack([part, whole]))[1]
 
     @cached_property
     def interval(self) -> tuple[float, float]:
         """95 % cluster-bootstrap interval of candidate − reference."""
-        return percentile_interval((self._drawn[:, 1] - self._drawn[:, 0]) / self._drawn[:, 2])
+        drawn = bootstrap_totals(self.totals, resamples=self.resamples, seed=self.seed)
+        return percentile_interval((drawn[:, 1] - drawn[:, 0]) / drawn[:, 2])
 
     @cached_property
     def p_value(self) -> float:
@@ -119,22 +171,28 @@ class Pair:
         gains = self.totals[:, 1] - self.totals[:, 0]
         return sign_flip_p(-gains if self.lower_is_better else gains, resamples=self.resamples, seed=self.seed)
 
-    def keeps(self, share: float) -> bool:
-        """Whether the candidate has at least `share` of the reference's quality, by point estimate."""
-        return bool(_excess(self.totals.sum(axis=0), share, self.lower_is_better) >= 0)
+    @property
+    def difference(self) -> float:
+        """Candidate − reference."""
+        return self.candidate - self.reference
 
-    def excess_bound(self, share: float, alpha: float) -> float:
-        """One-sided 1 − `alpha` lower bound of the candidate's score minus `share` of the reference's.
+    @cached_property
+    def error(self) -> float:
+        """The standard error of the difference."""
+        return mean_and_error(np.column_stack([self.totals[:, 1] - self.totals[:, 0], self.totals[:, 2]]))[1]
 
-        Above zero it shows that the candidate keeps at least that share. For bits per byte the roles
-        change (reference − share × candidate), so that more is better there too.
-        """
-        return lower_bound(_excess(self._drawn, share, self.lower_is_better), alpha)
+    @property
+    def design(self) -> Design:
+        """What the test had to work with, as it turned out: the observed discordance and design effect."""
+        discordance = sum(self.discordant) / self.n
+        independent = max(discordance - self.difference**2, 0.0) / self.n
+        effect = self.error**2 / independent if independent else 1.0
+        return Design(self.n, effect, discordance)
 
     def can_show(self, share: float, alpha: float) -> bool:
         """Whether a candidate that lost nothing would be seen to keep `share`, at this sample's spread."""
-        spread = _excess(self.totals.sum(axis=0), share, self.lower_is_better) - self.excess_bound(share, alpha)
-        return bool(spread < (1 - share) * self.reference)
+        low, _ = self.retention_bounds(alpha)
+        return self.retention is not None and self.retention - low < 1 - share
 
     def describe(self) -> dict[str, Any]:
         """The fields that every metric of every verdict has."""
@@ -143,7 +201,7 @@ class Pair:
             "base": round(self.reference, 6),
             "candidate": round(self.candidate, 6),
             "champion": None,
-            "difference": round(self.candidate - self.reference, 6),
+            "difference": round(self.difference, 6),
             "interval": [round(low, 6), round(high, 6)],
             "p_value": significant(self.p_value),
             "n": self.n,
@@ -154,21 +212,6 @@ class Pair:
 def significant(value: float) -> float:
     """Three significant digits."""
     return float(f"{value:.3g}")
-
-
-def _excess(totals: Floats, share: float, lower_is_better: bool) -> Floats:
-    """Quality of the candidate beyond `share` of the reference's, from totals [..., 3]."""
-    reference, candidate = totals[..., 0], totals[..., 1]
-    part = reference - share * candidate if lower_is_better else candidate - share * reference
-    return np.asarray(part / totals[..., 2])
-
-
-def _points(row: Row) -> float:
-    return float(row["correct"]) if "correct" in row else bits(row)
-
-
-def _weight(row: Row) -> float:
-    return 1.0 if "correct" in row else float(row["bytes"])
 
 
 def _require_same_items(task: str, left: list[Row], right: list[Row]) -> None:

@@ -22,13 +22,11 @@ from acclimate.core.files import read_json, sha256, write_json
 from acclimate.model.adapter import WEIGHTS, load_adapted, load_tokenizer
 from acclimate.model.assess import Material, assess
 from acclimate.model.determinism import fix_randomness
-from acclimate.model.score import Summary, headline, score
+from acclimate.model.score import FACTS, Summary, headline, score
 from acclimate.model.scoring.dimensions import Assessment
 
 if TYPE_CHECKING:
     from acclimate.core.params import CommonParams, ScoreParams
-
-FACTS = "evaluated.json"
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,9 @@ CLOZE_TASKS = ("domain_cloze", "general_cloze")
 TEXT_TASKS = ("domain_text", "general_text")
 TASKS = (*CLOZE_TASKS, *TEXT_TASKS)
 
+FACTS = "evaluated.json"
+"""Beside the rows of candidate and champion: which two they are, by hash."""
+
 INTERVAL_RESAMPLES = 2000
 """Of the bootstrap behind the interval of bits per byte; Efron & Tibshirani 1993 ask for 1,000 or more."""
 

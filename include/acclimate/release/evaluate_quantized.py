@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json
-from acclimate.model.compare import METRICS, read_rows
+from acclimate.model.compare import Pair, read_rows
 from acclimate.model.determinism import fix_randomness
-from acclimate.model.gate import compare_all, keeps, reasons, verdict
+from acclimate.model.rules import Bar, Check, keeps, reasons, verdict
 from acclimate.model.score import Summary, score
 from acclimate.release.weights import folder_sha256, load_model
 
 if TYPE_CHECKING:
     from acclimate.core.params import CommonParams, EvaluateQuantizedParams, GateParams, ScoreParams
 
+JUDGED = ("domain_cloze", "general_cloze", "domain_bits_per_byte", "general_bits_per_byte")
 COMPARED = {"base": "the candidate before quantisation", "candidate": "the quantised candidate", "champion": "nothing"}
 
 
@@ -31,7 +32,7 @@ class EvaluateQuantizedReport:
     """The verdict on the quantised model and everything it rests on."""
 
     verdict: str
-    """'promote' or 'reject'."""
+    """'promote', 'reject' or 'inconclusive'."""
     reasons: list[str]
     """One sentence per task, losses that are too large first."""
     metrics: dict[str, dict[str, Any]]
@@ -72,24 +73,34 @@ def run(
     candidate = read_rows(evaluated)
     model, tokenizer = load_model(quantized)
     tasks = score(model, tokenizer, evaluation, score_params, out, seed=common.seed)
-    pairs = compare_all(candidate, read_rows(out), gate, common)
-    checks = {
-        task: keeps(
-            pair,
-            params.min_retention,
-            gate.alpha,
-            bound_decides=pair.can_show(params.min_retention, gate.alpha),
-        )
-        for task, pair in pairs.items()
+    scored = read_rows(out)
+    pairs = {
+        metric: Pair.of(metric, candidate, scored, resamples=gate.resamples, seed=common.seed) for metric in JUDGED
     }
+    checks = judge(pairs, params, gate)
     return EvaluateQuantizedReport(
         verdict=verdict(list(checks.values())),
         reasons=reasons(list(checks.values())),
-        metrics={METRICS[task]: pair.describe() | checks[task].numbers for task, pair in pairs.items()},
+        metrics={metric: pair.describe() | checks[metric].numbers for metric, pair in pairs.items()},
         compared=COMPARED,
         tasks=tasks,
         quantized_sha256=folder_sha256(quantized),
     )
+
+
+def judge(pairs: dict[str, Pair], params: EvaluateQuantizedParams, gate: GateParams) -> dict[str, Check]:
+    """Metric to whether enough of it is kept.
+
+    At alpha itself, not at the candidate's level: a quantised model is made of a candidate that was promoted, and
+    cannot come to be released by having lost something. Where the items are too few to show of any model that it
+    keeps this much, the point estimate decides.
+    """
+    sure = Bar(gate.alpha, gate.alpha, gate.power)
+    share = params.min_retention
+    return {
+        metric: keeps(pair, share, sure, rule=metric, bound_decides=pair.can_show(share, gate.alpha))
+        for metric, pair in pairs.items()
+    }
 
 
 def _require_gptq(folder: Path) -> None:

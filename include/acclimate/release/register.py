@@ -3,7 +3,8 @@
     acclimate register        # writes reports/register.json
 
 What is registered runs by itself (base and adapter as safetensors, the code beside them) and carries
-its evidence: params, metrics, every report, the dataset's hash, the git commit, the gate's verdict.
+its evidence: params, metrics, every report, the dataset's hash, the git commit, the gate's verdict and all that was
+computed from (`acclimate gate --replay VERSION`).
 Registering the same adapter again finds the version that is there.
 """
 
@@ -25,6 +26,7 @@ from acclimate.core.home import home
 from acclimate.core.ledger import read_ledger
 from acclimate.core.params import Params, load
 from acclimate.core.reports import report_path
+from acclimate.release import exhibits
 from acclimate.release.evidence import ADAPTER_FILES, Evidence, read_evidence, require_promote
 from acclimate.release.reference import reference_questions
 from acclimate.release.registry import CHALLENGER, aliases, connect, experiment, model_name, tracking_uri
@@ -111,12 +113,13 @@ def _log_and_create(client: MlflowClient, name: str, checkout: Path, params: Par
         _log_metrics(evidence)
         _log_dataset(name, evidence)
         _log_files(checkout)
+        evidence_sha256 = _log_evidence(checkout)
         model_uri = _log_model(checkout, params, evidence)
         uses = len(read_ledger(home(), params.ingest.domain))
-        return mlflow.register_model(model_uri, name, tags=_tags(run.info.run_id, evidence, uses))
+        return mlflow.register_model(model_uri, name, tags=_tags(run.info.run_id, evidence, uses, evidence_sha256))
 
 
-def _tags(run_id: str, evidence: Evidence, testset_uses: int) -> dict[str, str]:
+def _tags(run_id: str, evidence: Evidence, testset_uses: int, evidence_sha256: str) -> dict[str, str]:
     return {
         "run": evidence.run,
         "mlflow_run": run_id,
@@ -126,6 +129,7 @@ def _tags(run_id: str, evidence: Evidence, testset_uses: int) -> dict[str, str]:
         "base_sha256": evidence.base_sha256,
         "gate.verdict": evidence.gate["verdict"],
         "gate.reasons": json.dumps(evidence.gate["reasons"]),
+        "evidence_sha256": evidence_sha256,
         "testset_uses": str(testset_uses),
     }
 
@@ -181,6 +185,16 @@ def _log_files(checkout: Path) -> None:
         questions = reference_questions(checkout / "artifacts/mix/train.jsonl")
         write_jsonl(Path(folder) / "questions.jsonl", ({"question": question} for question in questions))
         mlflow.log_artifact(str(Path(folder) / "questions.jsonl"), "reference")
+
+
+def _log_evidence(checkout: Path) -> str:
+    """Keep what the verdict was computed from with the run, and return the hash that vouches for it."""
+    import mlflow
+
+    with tempfile.TemporaryDirectory() as folder:
+        manifest_sha256 = exhibits.write(exhibits.grounds_of(checkout), Path(folder))
+        mlflow.log_artifacts(folder, exhibits.FOLDER)
+    return manifest_sha256
 
 
 def _log_model(checkout: Path, params: Params, evidence: Evidence) -> str:

@@ -58,8 +58,7 @@ def _sentences(material: Material, domain: str, gate: Decision | Missing) -> Ite
         yield "Whether it may be released has not been decided."
         return
     yield from _comparison(gate)
-    # Broken rules come first among the reasons.
-    yield "It passed the gate." if gate.verdict == "promote" else f"It did not pass the gate: {gate.reasons[0]}."
+    yield "It passed the gate." if gate.verdict == "promote" else f"It did not pass the gate. {gate.sentence}"
     quantised = material.report("evaluate_quantized", Decision)
     if isinstance(quantised, Decision):
         passed = "passed its own gate" if quantised.verdict == "promote" else "did not pass its own gate"

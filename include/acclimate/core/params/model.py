@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from acclimate.core.params.fields import Count, Section, Share
+
+DomainMetric = Literal["domain_cloze", "domain_bits_per_byte"]
 
 
 class BaseParams(Section):
@@ -79,7 +81,22 @@ class TrainTaskParams(TrainDomainParams):
 class GateParams(Section):
     """What a candidate must show."""
 
-    min_relative_gain: float
-    alpha: Annotated[float, Field(gt=0, lt=1)]
+    superiority: Annotated[list[DomainMetric], Field(min_length=1)]
+    min_relative_gain: Annotated[float, Field(ge=0)]
     min_retention: Share
+    min_calibration: Share
+    alpha: Annotated[float, Field(gt=0, lt=1)]
+    power: Annotated[float, Field(gt=0, lt=1)]
+    expected_discordance: Annotated[float, Field(gt=0, le=1)]
+    max_submissions: Count
+    max_unsafe_share: Share
+    max_latency_ms: Annotated[float, Field(gt=0)] | None
+    max_memory_mb: Annotated[float, Field(gt=0)] | None
     resamples: Annotated[int, Field(ge=200)]
+
+    @field_validator("superiority")
+    @classmethod
+    def _each_once(cls, metrics: list[DomainMetric]) -> list[DomainMetric]:
+        if len(set(metrics)) < len(metrics):
+            raise ValueError("a metric named twice would be corrected for twice; name each once")
+        return metrics
