@@ -126,7 +126,7 @@ def test_an_untrained_adapter_is_the_base_and_fails_the_gate(
         common,
         baseline=tmp_path / "baseline",
         evaluated=tmp_path / "evaluate",
-        evaluation=evaluation,
+        evaluation=asked["evaluation"],
         dataset=tmp_path / "train.jsonl",
         certificate=tmp_path / "certificate.json",
         ledger=tmp_path / "ledger.jsonl",

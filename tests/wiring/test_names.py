@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,14 @@ def test_every_stage_and_action_is_a_command() -> None:
     listed = parser(None).format_help()
     for name in [*STAGES, *ACTIONS]:
         assert f"  {name}" in listed
+
+
+def test_the_one_option_of_a_stage_is_told_in_its_help_and_has_a_module() -> None:
+    options = {name: stage.option for name, stage in STAGES.items() if stage.option}
+    assert [*options] == ["gate"]
+    for name, option in options.items():
+        assert callable(importlib.import_module(option.module).main)
+        assert vars(parser(name).parse_args([name, option.flag, "3"])) == {"command": name, "instead": "3"}
 
 
 def test_every_stage_says_how_airflow_runs_it_and_what_it_is_for() -> None:
