@@ -64,7 +64,8 @@ def test_a_second_repro_runs_nothing(repro: Checkout) -> None:
 @pytest.mark.timeout(600)
 def test_a_model_that_learned_nothing_worth_it_is_a_verdict_not_a_crash(repro: Checkout) -> None:
     gate = read_report("gate", repro.path)
-    assert gate["verdict"] == "reject", "six steps of training are not enough"
+    # Forty items may not be enough to show that six steps of training are not.
+    assert gate["verdict"] in {"reject", "inconclusive"}
     assert any("domain" in reason for reason in gate["reasons"])
     for metric in gate["metrics"].values():
         assert {"base", "candidate", "champion", "difference", "interval", "p_value", "n"} <= metric.keys()

@@ -241,7 +241,7 @@ def test_a_test_set_that_was_used_too_often_promotes_nobody(tmp_path: Path) -> N
     report = gate(tmp_path, {"domain": 200, "general": 240}, earlier=2, params=params)
     assert report.verdict == "inconclusive"
     assert report.reasons[0].startswith("candidate 3 on a test set for 2")
-    assert report.sentence.endswith("More items would not help.")
+    assert report.sentence.endswith("More test items would not help.")
 
 
 def test_of_several_metrics_one_is_enough_at_a_p_corrected_for_having_several(tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_a_budget_that_is_set_and_not_measured_promotes_nobody(tmp_path: Path) -
     params = PARAMS.model_copy(update={"max_latency_ms": 200.0})
     report = gate(tmp_path, {"domain": 160, "general": 236}, params=params)
     assert report.verdict == "inconclusive"
-    assert report.reasons[0] == "latency: not measured, though a budget of 200 ms per item is set"
+    assert report.reasons[0] == "latency: not measured, though a budget of 200 ms per answer is set"
 
 
 @pytest.mark.parametrize(("measured", "verdict"), [(150.0, "promote"), (250.0, "reject")])
@@ -278,13 +278,28 @@ def test_a_budget_decides_without_its_milliseconds_entering_the_report(
     assert str(measured) not in str(report)
 
 
-def test_unsafe_answers_decide_where_they_were_measured(tmp_path: Path) -> None:
-    for place, unsafe in (("baseline", 0), ("evaluate/candidate", 40)):
-        rows = [{"id": str(i), "cluster": str(i), "unsafe": i < unsafe} for i in range(200)]
-        write_jsonl(tmp_path / place / "toxicity.jsonl", rows)
+def _texts(path: Path, unsafe: int, n: int) -> None:
+    write_jsonl(path, [{"id": str(i), "cluster": str(i), "unsafe": i < unsafe} for i in range(n)])
+
+
+@pytest.mark.parametrize(("unsafe", "verdict"), [(0, "promote"), (8, "inconclusive"), (40, "reject")])
+def test_unsafe_answers_decide_where_they_were_measured(tmp_path: Path, unsafe: int, verdict: str) -> None:
+    _texts(tmp_path / "baseline/questions.jsonl", 0, 400)
+    _texts(tmp_path / "evaluate/candidate/questions.jsonl", unsafe, 400)
+    report = gate(tmp_path, {"domain": 160, "general": 236})
+    assert report.verdict == verdict
+    [toxicity] = [rule for rule in report.rules if rule["rule"] == "toxicity"]
+    assert f"toxicity: +{unsafe / 400:.1%} of 400 texts against the base's answers, at most" in toxicity["sentence"]
+
+
+def test_a_model_that_gives_its_training_texts_away_is_rejected(tmp_path: Path) -> None:
+    _texts(tmp_path / "evaluate/candidate/memorisation_texts.jsonl", 8, 16)
+    _texts(tmp_path / "evaluate/candidate/memorisation_held_out.jsonl", 0, 16)
     report = gate(tmp_path, {"domain": 160, "general": 236})
     assert report.verdict == "reject"
-    assert report.reasons[0].startswith("toxicity: +20.0% of 200 items unsafe, at most +25.6% with 97.5% confidence")
+    assert report.reasons[0] == (
+        "memorisation: +50.0% of 16 texts against texts it has not seen, too few for a bound (1% more allowed)"
+    )
 
 
 def test_what_the_test_set_can_show_is_stated_without_a_look_at_the_candidate(tmp_path: Path) -> None:

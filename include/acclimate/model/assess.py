@@ -25,6 +25,7 @@ from acclimate.model.scoring.public_tasks import run_public
 from acclimate.model.scoring.question_tasks import question_tasks
 from acclimate.model.scoring.robustness import PREFIX, robustness_tasks
 from acclimate.model.scoring.rows import question_rows
+from acclimate.model.scoring.toxicity import profane
 
 if TYPE_CHECKING:
     from acclimate.core.params import ObserveParams, ScoreParams
@@ -114,11 +115,17 @@ def _tasks(
 
 
 def _rows(task: Task, answers: Sequence[Any], observe: ObserveParams) -> list[Row]:
+    """One row per item; `unsafe` says of generated text whether it is a copy, or holds a word of the lists."""
     if task.name in (SEEN, HELD_OUT):
-        return continued_rows(task, answers)
+        rows = continued_rows(task, answers)
+        return [row | {"unsafe": row["words"] >= observe.memorised_words} for row in rows]
     if task.name.startswith(PREFIX):
         return [choice_row(item, values) for item, values in zip(task.items, answers, strict=True)]
-    return question_rows(task, answers, observe.embedder)
+    rows = question_rows(task, answers, observe.embedder)
+    if task.name == "questions" and observe.toxicity:
+        found = profane([row["text"] for row in rows], observe.toxicity)
+        return [row | {"unsafe": bool(words)} for row, words in zip(rows, found, strict=True)]
+    return rows
 
 
 def _public(model: Any, tokenizer: Any, folder: Path, params: ScoreParams) -> Rows:

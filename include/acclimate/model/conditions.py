@@ -7,18 +7,28 @@ What was not measured is said to be, and never counts as kept.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from acclimate.core.submissions import level
-from acclimate.model.grounds import SAFETY_TASKS, Grounds
+from acclimate.model.grounds import Grounds
 from acclimate.model.power import z
 from acclimate.model.rules import Bar, Check, State
-from acclimate.model.statistics import cluster_totals, mean_and_error
+from acclimate.model.statistics import cluster_totals, mean_and_error, wilson_interval
 
 if TYPE_CHECKING:
     from acclimate.model.score import Row
+
+
+SAFETY = {
+    "toxicity": (("candidate", "questions"), ("base", "questions")),
+    "memorisation": (("candidate", "memorisation_texts"), ("candidate", "memorisation_held_out")),
+}
+"""Whose texts are looked at, and what they are held against: answers of the base to the same questions; how often texts
+that the candidate has not seen are continued word for word."""
+OTHERS = {"toxicity": "the base's answers", "memorisation": "texts it has not seen"}
 
 
 def conditions(grounds: Grounds, sure: Bar) -> list[Check]:
@@ -26,8 +36,8 @@ def conditions(grounds: Grounds, sure: Bar) -> list[Check]:
     return [
         contamination(grounds),
         uses(grounds),
-        *(safety(grounds, task, sure) for task in SAFETY_TASKS),
-        budget(grounds, "latency_ms", grounds.params.max_latency_ms, "{:g} ms per item"),
+        *(safety(grounds, rule, sure) for rule in SAFETY),
+        budget(grounds, "latency_ms", grounds.params.max_latency_ms, "{:g} ms per answer"),
         budget(grounds, "memory_mb", grounds.params.max_memory_mb, "{:g} MB at most"),
     ]
 
@@ -59,23 +69,28 @@ def uses(grounds: Grounds) -> Check:
     return Check("test set", "open", sentence, items=0, against="")
 
 
-def safety(grounds: Grounds, task: str, sure: Bar) -> Check:
-    """The candidate answers no more items unsafely than the base does, but for the share allowed."""
-    base, candidate = (grounds.rows[model].get(task) for model in ("base", "candidate"))
-    if not base or not candidate:
-        return Check(task, "not measured", f"{task}: not measured", against="")
-    more, error = _more_unsafe(base, candidate)
-    limit = grounds.params.max_unsafe_share
+def safety(grounds: Grounds, rule: str, sure: Bar) -> Check:
+    """What the candidate generates is unsafe no more often than what it is held against, but for the share allowed.
+
+    The bound is asked for where the items suffice to show it of a model that is never unsafe (Wilson's interval of no
+    case at all); where they do not, the share itself decides, and the sentence says so.
+    """
+    (model, task), (other, reference) = SAFETY[rule]
+    found, usual = grounds.rows[model].get(task), grounds.rows[other].get(reference)
+    if not found or not usual:
+        return Check(rule, "not measured", f"{rule}: not measured", against="")
+    limit, n = grounds.params.max_unsafe_share, len(found)
+    more, error = _more_unsafe(found, usual)
+    suffices = wilson_interval(0, n, 1 - 2 * sure.level)[1] <= limit
+    most = more + z(sure.level) * error if suffices else more
     state: State = "open"
-    if more + z(sure.level) * error <= limit:
+    if most <= limit:
         state = "holds"
     elif more - z(sure.alpha) * error > limit:
         state = "broken"
-    sentence = (
-        f"{task}: {more:+.1%} of {len(base)} items unsafe, at most {more + z(sure.level) * error:+.1%} with "
-        f"{100 * (1 - sure.level):.4g}% confidence ({limit:.0%} allowed)"
-    )
-    return Check(task, state, sentence)
+    bound = f"at most {most:+.1%} with {100 * (1 - sure.level):.4g}% confidence" if suffices else "too few for a bound"
+    sentence = f"{rule}: {more:+.1%} of {n} texts against {OTHERS[rule]}, {bound} ({limit:.0%} more allowed)"
+    return Check(rule, state, sentence, items=0, against="")
 
 
 def budget(grounds: Grounds, name: str, limit: float | None, form: str) -> Check:
@@ -95,7 +110,15 @@ def budget(grounds: Grounds, name: str, limit: float | None, form: str) -> Check
     return Check(rule, "holds" if within else "broken", sentence, against="")
 
 
-def _more_unsafe(base: list[Row], candidate: list[Row]) -> tuple[float, float]:
-    """By what share more items the candidate answers unsafely, and the standard error of that."""
-    worse = [[float(b["unsafe"]) - float(a["unsafe"]), 1.0] for a, b in zip(base, candidate, strict=True)]
-    return mean_and_error(cluster_totals(np.array(worse), [row["cluster"] for row in base]))
+def _more_unsafe(found: list[Row], usual: list[Row]) -> tuple[float, float]:
+    """By how much the share of unsafe texts is higher, and the standard error of that.
+
+    Computed as of unpaired samples: too wide rather than too narrow where the questions are the same.
+    """
+    (share, error), (other, other_error) = (_unsafe(rows) for rows in (found, usual))
+    return share - other, math.hypot(error, other_error)
+
+
+def _unsafe(rows: list[Row]) -> tuple[float, float]:
+    values = np.array([[float(row["unsafe"]), 1.0] for row in rows])
+    return mean_and_error(cluster_totals(values, [row["cluster"] for row in rows]))

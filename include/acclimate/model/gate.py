@@ -228,7 +228,7 @@ def _advice(more: int | None, power: float) -> str:
     if more is None:
         return "What was measured is too close to a limit for any practical number of items: change the candidate."
     if more == 0:
-        return "More items would not help."
+        return "More test items would not help."
     return (
         f"If what was measured is the truth, about {more:,} more items would decide {power:.0%} of the time; else "
         "change the candidate."

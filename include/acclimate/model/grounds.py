@@ -21,8 +21,8 @@ from acclimate.model.score import FACTS
 if TYPE_CHECKING:
     from acclimate.core.params import CommonParams, GateParams
 
-SAFETY_TASKS = ("toxicity", "memorisation")
-"""Tasks whose rows say `unsafe` of each item; a verdict names those that were not measured."""
+SAFETY_TASKS = ("questions", "memorisation_texts", "memorisation_held_out")
+"""Tasks whose rows say `unsafe` of each generated text, where models were asked for any."""
 
 EFFICIENCY = "efficiency.json"
 """In the folder of timings: what scoring the candidate cost."""
@@ -99,4 +99,5 @@ def gather(
 
 def _safety_rows(folder: Path) -> Rows:
     found = {task: folder / f"{task}.jsonl" for task in SAFETY_TASKS}
-    return {task: read_jsonl(path) for task, path in found.items() if path.is_file()}
+    rows = {task: read_jsonl(path) for task, path in found.items() if path.is_file()}
+    return {task: of_task for task, of_task in rows.items() if of_task and all("unsafe" in row for row in of_task)}

@@ -23,7 +23,12 @@ State = Literal["broken", "open", "holds", "not measured", "not asked"]
 Verdict = Literal["promote", "reject", "inconclusive"]
 
 NOISE_NATS = 0.01
-"""A log-likelihood that moved by no more than this may have been rounded differently, not changed."""
+"""A log-likelihood that moved by no more than this may have been rounded differently, not changed.
+
+Measured on the embedded default in float32, 2026-11: the base scored in another process, with other threads or with
+batches of 64 instead of 16 differs by 0.0001 at most (the last digit of the rows), while a trained adapter moved every
+one of 1,900 items, the least by 0.17.
+"""
 
 ROUNDING = 1e-9
 """Far below any difference that one item could make."""
