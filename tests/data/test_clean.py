@@ -94,6 +94,18 @@ def test_a_rejected_record_carries_its_reason(tmp_path: Path, record: dict[str, 
     assert report.funnel.records_out == 1
 
 
+def test_rejections_are_counted_by_source_and_reason(tmp_path: Path) -> None:
+    records = [
+        *(_record("too short", source="shelf") for _ in range(2)),
+        _record(GERMAN, source="shelf"),
+        _record("too short", source="attic"),
+        _record(TEXT, source="cellar"),
+    ]
+    report = _run(records, tmp_path)
+    assert report.rejected_of == {"attic": {"too few words": 1}, "shelf": {"too few words": 2, "language de": 1}}
+    assert sum(sum(reasons.values()) for reasons in report.rejected_of.values()) == 4 == report.funnel.records_in - 1
+
+
 def test_a_score_given_by_a_person_stands(tmp_path: Path) -> None:
     _run([_record(TEXT, quality_score=0.7)], tmp_path)
     assert read_corpus(tmp_path / "out" / "documents")["quality_score"].to_pylist() == [0.7]

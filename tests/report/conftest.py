@@ -80,6 +80,7 @@ def data_reports() -> dict[str, Any]:
             languages={"en": 1_200},
             quality={"0.9": 400, "1.0": 800},
             failed_rules={"stop_words": 47},
+            rejected_of={"numpy_docs": {"too few words": 200}},
             funnel=Funnel(1_200, 1_000, {"too few words": 200}),
         ),
         "split": SplitReport(

@@ -10,7 +10,7 @@ followed back; a quality score that came with it (from a person, in inputs/) sta
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -55,6 +55,8 @@ class CleanReport:
     """Texts by quality score in steps of 0.1, before any is dropped: {'0.9': 812, '1.0': 11,002, …}."""
     failed_rules: dict[str, int]
     """Texts that fail a quality rule, whether they were dropped or not; most frequent first."""
+    rejected_of: dict[str, dict[str, int]]
+    """Source to the records of it that were rejected, by reason; sources that lost none are left out."""
     funnel: Funnel
 
     def headline(self) -> str:
@@ -99,6 +101,7 @@ class Tally:
     failed: Counter[str] = field(default_factory=Counter)
     tenths: Counter[int] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    rejected_of: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, one: Judged) -> None:
         """Count a record."""
@@ -114,6 +117,7 @@ class Tally:
         self.tenths[int(round(one.record["quality_score"] * 1000) // 100)] += 1
         if one.reject is not None:
             self.reasons[one.reject.reason] += 1
+            self.rejected_of[one.reject.source][one.reject.reason] += 1
 
 
 def run(
@@ -271,6 +275,7 @@ def _report(params: CleanParams, tally: Tally, repeated: dict[str, frozenset[str
         languages=_by_frequency(tally.languages),
         quality={f"{tenth / 10:.1f}": tally.tenths[tenth] for tenth in range(11)},
         failed_rules=_by_frequency(tally.failed),
+        rejected_of={source: _by_frequency(reasons) for source, reasons in sorted(tally.rejected_of.items())},
         funnel=funnel,
     )
 

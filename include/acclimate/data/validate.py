@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from acclimate.core.corpus import read_parts, write_parts
+from acclimate.core.corpus import part_paths, read_parts, write_parts
 from acclimate.core.params import IngestParams, ValidateParams
+from acclimate.core.progress import progress
 from acclimate.core.records import Reject
 from acclimate.core.reports import Funnel
 from acclimate.data.validation.batch_checks import check_batch
@@ -73,7 +74,8 @@ def run(params: ValidateParams, ingest: IngestParams, *, documents: Path, accept
     context = open_context(out / "data_docs")
     with (out / "rejected.jsonl").open("w", encoding="utf-8") as rejected:
         rows = RowChecks(context, params, repeated_ids(documents), rejected)
-        write_parts(out / "documents", rows.judge(read_parts(documents)))
+        parts = progress(read_parts(documents), "checking", unit="part", total=len(part_paths(documents)))
+        write_parts(out / "documents", rows.judge(parts))
     now = rows.profiler.profile()
     write_profile(out, now)
     funnel = Funnel.counted(now.overall.records, now.overall.passed, rows.reasons)

@@ -172,6 +172,11 @@ def _quality(report: CleanReport) -> Table:
     rows += [
         ("fails the rule", formats.words(rule), formats.count(number)) for rule, number in report.failed_rules.items()
     ]
+    rows += [
+        (f"rejected of {source}", reason, formats.count(number))
+        for source, reasons in report.rejected_of.items()
+        for reason, number in reasons.items()
+    ]
     rows += [("redacted spans", formats.words(kind), formats.count(number)) for kind, number in report.redacted.items()]
     rows += [("boilerplate lines", kind, formats.count(number)) for kind, number in report.boilerplate.items()]
     rows += [("language", code, formats.count(number)) for code, number in report.languages.items()]

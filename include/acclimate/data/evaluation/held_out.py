@@ -14,6 +14,7 @@ from typing import Any
 
 from acclimate.core.errors import UserError
 from acclimate.core.params import SplitParams
+from acclimate.core.progress import progress
 from acclimate.core.records import GENERAL
 from acclimate.data.evaluation.cloze import OPENING_CHARACTERS, Candidate, Lexicon, candidates_in, draw
 from acclimate.data.evaluation.evaluation_items import CLOZE_TASKS, TASKS, ClozeItem, TextItem
@@ -115,7 +116,7 @@ def _cloze(
     params: SplitParams, seed: int, rows: Sequence[Row], lexicon: Lexicon, passages: Passages
 ) -> tuple[list[ClozeItem], TaskReport]:
     found: list[Candidate] = []
-    for row in rows:
+    for row in progress(rows, "looking for terms to ask for", unit="document"):
         found += candidates_in(
             row["id"],
             row["cluster"],
