@@ -11,22 +11,16 @@ counts too. Every line carries the hash of the one before it: what is taken out 
 
 from __future__ import annotations
 
-import fcntl
 import getpass
-import hashlib
-import json
-import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
-from acclimate.core.errors import UserError
+from acclimate.core.chain import Chain
 from acclimate.core.files import sha256
 from acclimate.core.home import state
-
-_FIRST = "0" * 64
 
 
 @dataclass(frozen=True)
@@ -61,29 +55,22 @@ def note_use(root: Path, *, domain: str, stage: str, checkout: Path, testset: Pa
     Raises:
         UserError: if the ledger was tampered with.
     """
-    path = ledger_path(root)
-    path.parent.mkdir(parents=True, exist_ok=True)
     hashes = {role: sha256(*weights) for role, folder in models.items() if (weights := _weights(folder))}
     files = {file.name: sha256(file) for file in sorted(testset.glob("*.jsonl"))}
-    with path.open("a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        _drop_torn_line(file)
-        uses = _parsed(file)
-        use = Use(
-            use=len(uses) + 1,
-            when=datetime.now(UTC).isoformat(timespec="seconds"),
-            who=getpass.getuser(),
-            domain=domain,
-            stage=stage,
-            run=checkout.resolve().name,
-            testset=files,
-            models=hashes,
-            previous=_hash(uses[-1]) if uses else _FIRST,
-        )
-        file.write(_line(use))
-        file.flush()
-        os.fsync(file.fileno())
-    return use
+
+    def use(number: int) -> dict[str, Any]:
+        return {
+            "use": number,
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "who": getpass.getuser(),
+            "domain": domain,
+            "stage": stage,
+            "run": checkout.resolve().name,
+            "testset": files,
+            "models": hashes,
+        }
+
+    return Use(**_chain(ledger_path(root)).append(use))
 
 
 def read_ledger(root: Path, domain: str | None = None) -> list[Use]:
@@ -101,52 +88,17 @@ def read_uses(path: Path) -> list[Use]:
     Raises:
         UserError: naming the first line that does not follow from the one before it.
     """
-    if not path.exists():
-        return []
-    with path.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        return _parsed(file)
+    return [Use(**record) for record in _chain(path).read()]
+
+
+def _chain(path: Path) -> Chain:
+    return Chain(
+        path,
+        why="the ledger says how often the test set was used; a changed one says nothing",
+        fix="restore the file from a backup; if there is none, unlock the test set with that as the reason, "
+        "keep the broken ledger under another name, and lock a new test set",
+    )
 
 
 def _weights(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.safetensors"))
-
-
-def _line(use: Use) -> bytes:
-    return (json.dumps(asdict(use), ensure_ascii=False) + "\n").encode()
-
-
-def _hash(use: Use) -> str:
-    return hashlib.sha256(_line(use)).hexdigest()
-
-
-def _drop_torn_line(file: BinaryIO) -> None:
-    """Half a line at the end is what a full disk or a power cut left of a use whose scoring never began."""
-    file.seek(0)
-    content = file.read()
-    if not content.endswith(b"\n"):
-        file.truncate(content.rfind(b"\n") + 1)
-
-
-def _parsed(file: BinaryIO) -> list[Use]:
-    uses: list[Use] = []
-    file.seek(0)
-    for number, line in enumerate(file, start=1):
-        expected = _hash(uses[-1]) if uses else _FIRST
-        use = _use(line)
-        if use is None or use.previous != expected or use.use != number or _line(use) != line:
-            raise UserError(
-                f"line {number} of {file.name} does not follow from the line before it",
-                why="the ledger says how often the test set was used; a changed one says nothing",
-                fix="restore the file from a backup; if there is none, unlock the test set with that as the reason, "
-                "keep the broken ledger under another name, and lock a new test set",
-            )
-        uses.append(use)
-    return uses
-
-
-def _use(line: bytes) -> Use | None:
-    try:
-        return Use(**json.loads(line))
-    except (ValueError, TypeError):
-        return None
