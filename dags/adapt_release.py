@@ -25,7 +25,7 @@ with DAG("adapt_release", schedule=[CHALLENGER], params=follow_form(), max_activ
     seal = ActionOperator(task_id="seal_run", action="run", arguments=["seal", RUN_KEY])
     package = ActionOperator(task_id="package", action="package")
     approval = PromotionApproval(task_id="approval")
-    promote = ActionOperator(task_id="promote", action="promote")
+    promote = ActionOperator(task_id="promote", action="registry", arguments=["promote"])
     serve = ActionOperator(task_id="serve", action="serve")
     final_report = ActionOperator(task_id="final_report", action="report")
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,12 @@ def gated_run(finished_run: Path, home_folder: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def scored() -> Callable[..., None]:
+    """scored(checkout, 420): as `judge`."""
+    return judge
+
+
+@pytest.fixture
 def another_run(gated_run: Path, tmp_path: Path) -> Path:
     """A second gated run with the same base and another adapter."""
     other = Path(shutil.copytree(gated_run, tmp_path / "run-b"))
@@ -146,21 +153,29 @@ def _base(checkout: Path) -> None:
     params = load(checkout / "params.yaml")
     general = checkout / "general.parquet"
     texts = [f"os.path.{name}\n\nReturn the {name} of a file as a string." for name in ("size", "name", "mode")] * 20
-    write_parquet(general, pa.table({"text": texts}))
+    write_parquet(general, pa.table({"text": texts, "licence": ["PSF-2.0"] * len(texts)}))
     out = checkout / "artifacts/base"
     out.mkdir(parents=True)
     write_report(report_path("base", checkout), "base", base.run(params.base, params.common, general=general, out=out))
 
 
 def _verdicts(checkout: Path, adapter_sha256: str, quantized_sha256: str) -> None:
-    from acclimate.model import gate
-
-    params, artifacts = load(checkout / "params.yaml"), checkout / "artifacts"
-    _results(artifacts / "baseline", right=240)
-    _results(artifacts / "evaluate/candidate", right=360)
+    artifacts = checkout / "artifacts"
     write_json(artifacts / "evaluate/evaluated.json", {"candidate_sha256": adapter_sha256, "champion": None})
     write_jsonl(artifacts / "split/evaluation/domain_cloze.jsonl", [{"id": "0"}])
     write_json(artifacts / "mix/certificate.json", {"train.jsonl": sha256(artifacts / "mix/train.jsonl")})
+    judge(checkout, 360)
+    verdict = {"stage": "evaluate_quantized", "headline": "promote", "verdict": "promote", "reasons": []}
+    write_json(report_path("evaluate_quantized", checkout), verdict | {"quantized_sha256": quantized_sha256})
+
+
+def judge(checkout: Path, right: int, items: int = 800) -> None:
+    """Give base and candidate made-up results, the latter with `right` items of the domain right, and run the gate."""
+    from acclimate.model import gate
+
+    params, artifacts = load(checkout / "params.yaml"), checkout / "artifacts"
+    _results(artifacts / "baseline", right=240, items=items)
+    _results(artifacts / "evaluate/candidate", right=right, items=items)
     report = gate.run(
         params.gate,
         params.common,
@@ -174,17 +189,15 @@ def _verdicts(checkout: Path, adapter_sha256: str, quantized_sha256: str) -> Non
     )
     assert report.verdict == "promote", report.reasons
     write_report(report_path("gate", checkout), "gate", report)
-    verdict = {"stage": "evaluate_quantized", "verdict": "promote", "reasons": [], "quantized_sha256": quantized_sha256}
-    write_json(report_path("evaluate_quantized", checkout), verdict)
 
 
-def _results(folder: Path, *, right: int) -> None:
-    """Results of a model that answers the first `right` of 800 items of the domain, and 600 of the general ones."""
+def _results(folder: Path, *, right: int, items: int) -> None:
+    """Results of a model that answers the first `right` of the items of the domain, and 600 of the general ones."""
     for task, number in (("domain_cloze", right), ("general_cloze", 600)):
         rows = [
             {"id": str(i), "cluster": str(i), "label": 0, "correct": i < number}
             | {"log_likelihoods": [-8.0 if i < number else -10.0, -9.0]}
-            for i in range(800)
+            for i in range(items)
         ]
         write_jsonl(folder / f"{task}.jsonl", rows)
     for task in ("domain_text", "general_text"):

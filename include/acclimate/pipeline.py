@@ -25,6 +25,7 @@ from acclimate.core.interrupts import heeding_interrupts
 from acclimate.core.ledger import ledger_path, note_use
 from acclimate.core.params import Params, load
 from acclimate.core.reports import Report, report_path, write_report
+from acclimate.core.usage import measured
 
 PARAMS = Path("params.yaml")
 TIMINGS = Path("timings")
@@ -251,8 +252,9 @@ ACTIONS: dict[str, Action] = {
     ),
     "register": Action("acclimate.release.register", "register the gated adapter in MLflow as challenger", timed=True),
     "package": Action("acclimate.release.package", "build the Bento of the challenger", timed=True),
-    "promote": Action("acclimate.release.promote", "make the packaged challenger the champion", timed=True),
-    "rollback": Action("acclimate.release.rollback", "make the previous champion the champion again"),
+    "registry": Action(
+        "acclimate.release.versions", "list, compare, trace, pull, promote and roll back versions of the adapter"
+    ),
     "serve": Action(
         "acclimate.release.serve", "wait until the endpoint serves the champion, and ask it something", timed=True
     ),
@@ -294,6 +296,7 @@ def run_stage(name: str, *, started: float) -> Report:
             importlib.import_module(library)
     module = importlib.import_module(stage.module)
     ready = time.perf_counter()
+    began = time.time() - (ready - started)
     inputs = {keyword: Path(path) for keyword, path in stage.inputs.items()}
     inputs |= {name: ledger_path(home()) if name == "ledger" else TIMINGS for name in stage.looks_up}
     if stage.judges:
@@ -303,14 +306,15 @@ def run_stage(name: str, *, started: float) -> Report:
     with ExitStack() as outputs:
         if stage.writes:
             inputs["out"] = outputs.enter_context(whole_directory(stage.out))
-        with heeding_interrupts():
+        with heeding_interrupts(), measured() as usage:
             report: Report = module.run(*sections, **inputs)
         _require_same_params(params, name)
         if stage.certifies:
             certify(inputs["out"], stage.certifies)
     write_report(report_path(name), name, report)
     work = time.perf_counter() - ready
-    write_json(TIMINGS / f"{name}.json", {"start_up_s": ready - started, "work_s": work})
+    seconds = {"start_up_s": ready - started, "work_s": work}
+    write_json(TIMINGS / f"{name}.json", {"began": began, **seconds, "usage": usage})
     return report
 
 

@@ -37,7 +37,7 @@ def is_new(run: str) -> bool:
 
 
 class PromotionApproval(ApprovalOperator):
-    """Asks a person before the champion changes, if the run's promote.approval says so; else goes on at once.
+    """Asks a person before the champion changes, if the run's registry.approval says so; else goes on at once.
 
     A refusal skips what comes after; nothing fails. The answer is given in the UI, or by
     PATCH …/taskInstances/approval/-1/hitlDetails with {"chosen_options": ["Approve"]}.
@@ -54,8 +54,8 @@ class PromotionApproval(ApprovalOperator):
         """Ask, or return at once."""
         worktree = told(run_path)(home(), self.run_key)
         params = yaml.safe_load((worktree / "params.yaml").read_text(encoding="utf-8"))
-        if not params["promote"]["approval"]:
-            self.log.info("promote.approval is false: nobody is asked")
+        if not params["registry"]["approval"]:
+            self.log.info("registry.approval is false: nobody is asked")
             return None
         gate, quantized = read_report("gate", worktree), read_report("evaluate_quantized", worktree)
         self.body = "\n".join(

@@ -15,7 +15,7 @@ DIALS = {
     "mix": "mix.strategy",
     "base_model": "base.model",
     "strategy": "training.strategy",
-    "approval": "promote.approval",
+    "approval": "registry.approval",
 }
 """Name in the form to the dial it sets."""
 
@@ -58,7 +58,7 @@ def run_form() -> dict[str, Param]:
             description="`lora`; `rslora` scales better at high ranks; `dora` learns direction and magnitude, slower.",
         ),
         "approval": Param(
-            params.promote.approval,
+            params.registry.approval,
             type="boolean",
             title="Ask before release",
             description="Whether a person has to approve before the champion changes.",

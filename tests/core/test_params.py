@@ -112,11 +112,11 @@ def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
 
 
 def test_changes_replace_values_and_nothing_else(tmp_path: Path, text: str) -> None:
-    changed = with_changes(text, {"training.rank": 8, "promote.approval": True, "base.model": "models/mine: v2"})
+    changed = with_changes(text, {"training.rank": 8, "registry.approval": True, "base.model": "models/mine: v2"})
     path = tmp_path / "params.yaml"
     path.write_text(changed, encoding="utf-8")
     params = load(path)
-    assert (params.training.rank, params.promote.approval, params.base.model) == (8, True, "models/mine: v2")
+    assert (params.training.rank, params.registry.approval, params.base.model) == (8, True, "models/mine: v2")
     differing = [new for old, new in zip(text.splitlines(), changed.splitlines(), strict=True) if old != new]
     assert len(differing) == 3
     assert all("#" in line for line in differing), "the comments stay"

@@ -53,7 +53,7 @@ def test_every_task_is_a_stage_an_action_or_a_decision_and_none_is_missing(
 def test_actions_exist_and_their_tasks_bear_their_names(dags: dict[str, DAG]) -> None:
     for task in (task for dag in dags.values() for task in dag.tasks if isinstance(task, ActionOperator)):
         assert task.action in ACTIONS
-        assert task.task_id in (task.action, "seal_run", "final_report")
+        assert task.task_id in (task.action, "seal_run", "promote", "final_report")
 
 
 def test_pool_retries_and_timeout_are_those_of_dvc_yaml_and_the_pools_exist(

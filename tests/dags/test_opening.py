@@ -52,9 +52,9 @@ def report(root: Path, key: str, stage: str, **values: Any) -> None:
 def test_the_forms_answers_become_dials_of_the_run(checkout: Path) -> None:
     key = opening({"strategy": "dora", "approval": True, "domain": "scientific_python"})
     params = yaml.safe_load((run_path(checkout, key) / "params.yaml").read_text())
-    assert (params["training"]["strategy"], params["promote"]["approval"]) == ("dora", True)
+    assert (params["training"]["strategy"], params["registry"]["approval"]) == ("dora", True)
     record = json.loads((checkout / f".acclimate/runs/{key}.json").read_text())
-    assert record["changes"] == {"training.strategy": "dora", "promote.approval": True}
+    assert record["changes"] == {"training.strategy": "dora", "registry.approval": True}
 
 
 def test_a_run_without_answers_takes_params_yaml_as_it_is_now(checkout: Path) -> None:

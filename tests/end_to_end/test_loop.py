@@ -251,7 +251,7 @@ def test_every_other_command_in_the_readme_runs(demo: Demo) -> None:
         own = command.replace(":3000/", f":{demo.ports['endpoint']}/")
         done = demo.checkout.run("bash", "-c", f"export MLFLOW_TRACKING_URI={demo.tracking}; {own}")
         # The first champion has no one before it: the command says so.
-        refused = command.startswith("acclimate rollback") and "previous" in done.stdout
+        refused = command.startswith("acclimate registry rollback") and "previous" in done.stdout
         assert done.returncode == (2 if refused else 0), f"{own}\n{done.stdout[-3000:]}"
         assert done.stdout.strip() or command == "dvc repro", command
 

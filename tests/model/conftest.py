@@ -44,6 +44,7 @@ def base_params() -> BaseParams:
     return BaseParams(
         model="local:tiny",
         revision=None,
+        licence=None,
         vocabulary=320,
         hidden=32,
         layers=2,

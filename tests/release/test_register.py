@@ -2,18 +2,26 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_json
-from acclimate.release.evidence import ADAPTER_WEIGHTS
-from acclimate.release.register import flattened, register
+from acclimate.core.files import read_json, sha256, write_text
+from acclimate.model.adapter import attach, load_base, load_tokenizer
+from acclimate.release.evidence import ADAPTER_FILES, ADAPTER_WEIGHTS
+from acclimate.release.register import register
 from acclimate.release.registry import CHALLENGER, connect, version_at
 from acclimate.release.weights import load_model
 
 MODEL = "acclimate-scientific-python"
 PROMPT = "Question: What does numpy.argsum do?\nAnswer:"
+
+
+def datasets(run: Any) -> list[tuple[str, str, str]]:
+    """Context, name and whole hash of a run's inputs."""
+    found = ((entry.dataset.name, {tag.key: tag.value for tag in entry.tags}) for entry in run.inputs.dataset_inputs)
+    return sorted(((tags["mlflow.data.context"], name, tags["hash"]) for name, tags in found), reverse=True)
 
 
 def edit(checkout: Path, stage: str, **changes: object) -> None:
@@ -36,8 +44,29 @@ def test_registers_the_adapter_as_challenger_with_its_evidence(gated_run: Path) 
     run = connect().get_run(version.run_id)
     assert run.data.params["training.rank"] == "16"
     assert run.data.metrics["domain_cloze.candidate"] == 0.45
-    assert run.inputs.dataset_inputs[0].dataset.digest == "d" * 32
+    assert datasets(run)[0] == ("training", "artifacts/mix/train.jsonl", "d" * 64)
     assert len(connect().get_metric_history(version.run_id, "train_task.loss")) > 1
+
+
+def test_the_version_says_what_base_it_needs_how_large_it_is_and_what_it_scored(gated_run: Path) -> None:
+    register(gated_run)
+    tags = connect().get_model_version(MODEL, "1").tags
+    assert (tags["base"], tags["base_licence"]) == ("local:tiny", "PSF-2.0")
+    assert json.loads(tags["scores"])["domain_cloze"] == 0.45
+    stored = sum((gated_run / "artifacts/compose" / file).stat().st_size for file in ADAPTER_FILES)
+    assert int(tags["adapter_bytes"]) == stored
+
+
+def test_the_items_a_model_was_judged_by_are_an_input_too(gated_run: Path) -> None:
+    path = gated_run / "artifacts/split/evaluation/domain_cloze.jsonl"
+    run = connect().get_run(register(gated_run)["run_id"])
+    assert datasets(run)[1] == ("evaluation", "artifacts/split/evaluation/domain_cloze.jsonl", sha256(path))
+
+
+def test_the_figures_of_the_report_are_among_the_artifacts(gated_run: Path) -> None:
+    write_text(gated_run / "reports/plots/training-1.svg", "<svg></svg>")
+    run_id = register(gated_run)["run_id"]
+    assert [file.path for file in connect().list_artifacts(run_id, "plots")] == ["plots/training-1.svg"]
 
 
 def test_registering_the_same_adapter_again_finds_the_version(gated_run: Path) -> None:
@@ -72,6 +101,23 @@ def test_the_registered_model_writes_what_the_merged_model_writes(gated_run: Pat
     assert registered.predict([PROMPT]) == [expected]
 
 
+def test_the_registered_model_gives_the_very_logits_of_base_and_adapter(gated_run: Path) -> None:
+    import mlflow
+    import torch
+
+    register(gated_run)
+    connect()
+    registered = mlflow.pyfunc.load_model(f"models:/{MODEL}@challenger").unwrap_python_model()
+    base = gated_run / "artifacts/base"
+    trained = attach(load_base(base), gated_run / "artifacts/compose").eval()
+    with torch.no_grad():
+        encoded = load_tokenizer(base)(PROMPT, return_tensors="pt", return_token_type_ids=False)
+        expected = trained(**encoded).logits[0]
+        without = load_base(base)(**encoded).logits[0]
+    assert torch.equal(registered.logits(PROMPT), expected)
+    assert not torch.equal(without, expected)
+
+
 def test_a_failed_gate_is_refused_with_its_reasons(gated_run: Path) -> None:
     edit(gated_run, "gate", verdict="reject", reasons=["no gain: p = 0.31"])
     with pytest.raises(UserError, match=r"reject: no gain: p = 0\.31"):
@@ -95,7 +141,3 @@ def test_a_version_that_was_rolled_back_is_not_registered_again(gated_run: Path)
     connect().set_model_version_tag(MODEL, report["version"], "rolled_back", "answers in French")
     with pytest.raises(UserError, match="rolled back: answers in French"):
         register(gated_run)
-
-
-def test_dials_are_flattened_by_their_dotted_path() -> None:
-    assert flattened({"a": {"b": 1, "c": [None, "x"]}}) == {"a.b": "1", "a.c.0": "null", "a.c.1": "x"}

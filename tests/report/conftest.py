@@ -165,6 +165,7 @@ def model_reports() -> dict[str, Any]:
             first_loss=8.372,
             final_loss=2.751,
             loss_curve=[[11, 8.1], [22, 5.2], [33, 3.4]],
+            licence="PSF-2.0",
             base_sha256="b" * 64,
         ),
         "train_domain": TrainReport(trained("base", 120, 245_760, "1" * 64)),

@@ -21,8 +21,8 @@ import pytest
 
 from acclimate.release.client import health
 from acclimate.release.package import package
-from acclimate.release.promote import promote
 from acclimate.release.register import register
+from acclimate.release.versions.moves import promote
 
 START_SECONDS = 90.0
 
@@ -76,9 +76,9 @@ def free_port() -> int:
 
 
 def release(checkout: Path) -> None:
-    register(checkout)
+    model = register(checkout)["model"]
     package(checkout)
-    promote(checkout)
+    promote(checkout, model)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,9 @@ from typing import Any, Protocol
 from acclimate.core.files import read_json, write_json
 from acclimate.core.records import Reject
 
+PLOTS = Path("reports/plots")
+"""Where `acclimate report` puts its figures, one SVG each; `register` logs them."""
+
 
 class Report(Protocol):
     """Any frozen dataclass that can say in one line what the stage found."""

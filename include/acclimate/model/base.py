@@ -16,6 +16,7 @@ from acclimate.core.files import read_parquet, sha256
 from acclimate.model import fetch, tiny
 from acclimate.model.adapter import load_tokenizer
 from acclimate.model.determinism import fix_randomness
+from acclimate.model.licence import CARD, licence_of_card, licence_of_texts
 from acclimate.model.packing import final_loss, thinned
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class BaseReport:
     final_loss: float | None
     loss_curve: list[list[float]]
     """[last step of a window, mean loss of the window]; empty for a fetched model."""
+    licence: str
+    """What base.licence says, else the model card, else that of the texts it was made from; 'unknown' if none does."""
     base_sha256: str
     """Of the safetensors files, in name order."""
 
@@ -87,8 +90,15 @@ def run(params: BaseParams, common: CommonParams, *, general: Path, out: Path) -
         first_loss=round(losses[0], 4) if losses else None,
         final_loss=final_loss(losses) if losses else None,
         loss_curve=thinned(losses),
+        licence=params.licence or _licence(params, general, out),
         base_sha256=sha256(*sorted(out.glob("*.safetensors"))),
     )
+
+
+def _licence(params: BaseParams, general: Path, out: Path) -> str:
+    if params.model == TINY:
+        return licence_of_texts(read_parquet(general)["licence"].to_pylist())
+    return licence_of_card(out / CARD)
 
 
 def _pretrain(params: BaseParams, common: CommonParams, general: Path, out: Path) -> _Pretraining:

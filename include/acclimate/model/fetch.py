@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 from acclimate.core.errors import UserError
+from acclimate.model.licence import CARD
 
 PATTERNS = (
     "config.json",
@@ -28,6 +29,7 @@ PATTERNS = (
     "vocab.json",
     "merges.txt",
     "chat_template.jinja",
+    CARD,
 )
 """What a model folder is made of; everything else stays where it is."""
 

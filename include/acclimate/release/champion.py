@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from acclimate.core.errors import UserError
 from acclimate.core.files import write_json
 from acclimate.core.params import load
-from acclimate.release.evidence import ADAPTER_FILES, ADAPTER_WEIGHTS
-from acclimate.release.registry import CHAMPION, adapter_uri, connect, model_name, version_at
-from acclimate.release.weights import file_sha256
+from acclimate.release.evidence import ADAPTER_FILES
+from acclimate.release.registry import CHAMPION, connect, model_name, version_at
+from acclimate.release.versions.pull import fetched_adapter
 
 TAGS = ("adapter_sha256", "base_sha256", "git_commit", "run")
 
@@ -53,25 +51,13 @@ def fetch_champion(checkout: Path) -> dict[str, Any]:
         champion: dict[str, Any] = {"version": None}
     else:
         champion = {"version": str(version.version), **{tag: version.tags[tag] for tag in TAGS}}
-        _fetch_adapter(name, champion, folder)
+        _put_adapter(version, folder)
     write_json(folder / "champion.json", champion)
     return champion
 
 
-def _fetch_adapter(name: str, champion: dict[str, Any], folder: Path) -> None:
-    import mlflow
-
-    with tempfile.TemporaryDirectory() as temporary:
-        uri = adapter_uri(name, champion["version"])
-        fetched = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=temporary))
-        found = file_sha256(fetched / ADAPTER_WEIGHTS)
-        if found != champion["adapter_sha256"]:
-            raise UserError(
-                f"the adapter of {name} version {champion['version']} has SHA-256 {found[:8]}, "
-                f"registered was {champion['adapter_sha256'][:8]}",
-                why="its files changed after registration; comparing with them would mislead the gate",
-                fix="restore the registry's artifacts, or roll back to a version whose files are whole",
-            )
+def _put_adapter(version: Any, folder: Path) -> None:
+    with fetched_adapter(version) as fetched:
         for file in ADAPTER_FILES:
             partial = folder / f".{file}.partial"
             shutil.copyfile(fetched / file, partial)

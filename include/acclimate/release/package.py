@@ -26,6 +26,7 @@ from acclimate.core.reports import report_path
 from acclimate.release import weights
 from acclimate.release.evidence import Evidence, read_evidence, read_required, require_promote
 from acclimate.release.registry import CHALLENGER, CHAMPION, aliases, connect
+from acclimate.release.stage_runs import log_stages
 from acclimate.release.weights import folder_sha256
 
 SERVICE = Path(__file__).resolve().parents[3] / "bento"
@@ -56,7 +57,8 @@ def package(checkout: Path) -> dict[str, Any]:
     require_promote(evidence.gate, "gate")
     registered = read_required(checkout, "register")
     client = connect()
-    _require_same_adapter(client.get_model_version(registered["model"], registered["version"]), evidence)
+    version = client.get_model_version(registered["model"], registered["version"])
+    _require_same_adapter(version, evidence)
     _require_standing(aliases(client, registered["model"]), registered)
     model = _judged_model(checkout, params, evidence)
     require_room(model, params)
@@ -66,6 +68,8 @@ def package(checkout: Path) -> dict[str, Any]:
     if not (built.exists() and _manifest_of(built) == manifest):
         _build(tag, model, manifest)
     client.set_model_version_tag(registered["model"], registered["version"], "bento", tag)
+    # What ran since registration: quantisation and its gate.
+    log_stages(client, client.get_run(version.run_id), checkout)
     report = {"model": registered["model"], "version": registered["version"], "bento": tag, "manifest": manifest}
     write_json(report_path("package", checkout), report)
     return report

@@ -17,10 +17,15 @@ from mlflow.pyfunc import PythonModel
 
 
 class AdaptedModel(PythonModel):  # type: ignore[misc]  # MLflow is untyped
-    """Completes prompts greedily."""
+    """Completes prompts greedily; in Python it also gives the logits behind them."""
 
     def load_context(self, context: Any) -> None:
-        """Load the base, from the artifacts or by its hub id and revision, and the adapter on it."""
+        """Load the base, from the artifacts or by its hub id and revision, and the adapter on it.
+
+        In float32 and with the adapter beside the weights, as it was trained and judged: another precision, or
+        merging, would give other logits.
+        """
+        import torch
         from peft import PeftModel
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -28,7 +33,7 @@ class AdaptedModel(PythonModel):  # type: ignore[misc]  # MLflow is untyped
         base = context.artifacts.get("base") or config["base_id"]
         revision = None if "base" in context.artifacts else config["base_revision"]
         self.tokenizer = AutoTokenizer.from_pretrained(base, revision=revision, padding_side="left")
-        model = AutoModelForCausalLM.from_pretrained(base, revision=revision)
+        model = AutoModelForCausalLM.from_pretrained(base, revision=revision, dtype=torch.float32, use_safetensors=True)
         self.model = PeftModel.from_pretrained(model, context.artifacts["adapter"]).eval()
 
     def predict(self, context: Any, model_input: list[str], params: dict[str, Any] | None = None) -> list[str]:
@@ -45,6 +50,14 @@ class AdaptedModel(PythonModel):  # type: ignore[misc]  # MLflow is untyped
             written[:, encoded["input_ids"].shape[1] :], skip_special_tokens=True
         )
         return texts
+
+    def logits(self, text: str) -> Any:
+        """The logits after every token of `text`, a tensor [tokens, vocabulary]; by unwrap_python_model()."""
+        import torch
+
+        encoded = self.tokenizer(text, return_tensors="pt", return_token_type_ids=False)
+        with torch.no_grad():
+            return self.model(**encoded).logits[0]
 
 
 mlflow.models.set_model(AdaptedModel())

@@ -21,18 +21,21 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from acclimate.core.errors import UserError
-from acclimate.core.files import write_json, write_jsonl
+from acclimate.core.files import sha256, write_json, write_jsonl
 from acclimate.core.home import home
 from acclimate.core.ledger import read_ledger
 from acclimate.core.params import Params, load
-from acclimate.core.reports import report_path
+from acclimate.core.reports import PLOTS, report_path
 from acclimate.release import exhibits
 from acclimate.release.evidence import ADAPTER_FILES, Evidence, read_evidence, require_promote
 from acclimate.release.reference import reference_questions
 from acclimate.release.registry import CHALLENGER, aliases, connect, experiment, model_name, tracking_uri
+from acclimate.release.stage_runs import data_inputs, flattened, log_stages
+from acclimate.release.versions import audit
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 RUNTIME = ("torch", "transformers", "tokenizers", "safetensors", "peft", "mlflow")
 """What the registered model needs where it is loaded, pinned to what it was made with."""
@@ -61,13 +64,11 @@ def register(checkout: Path) -> dict[str, Any]:
     require_promote(evidence.gate, "gate")
     client = connect()
     name = model_name(params.ingest.domain)
-    found = _registered(client, name, evidence) or _log_and_create(client, name, checkout, params, evidence)
-    _require_not_rolled_back(found)
-    standing = aliases(client, name)
+    with audit.alone():
+        found = _registered(client, name, evidence) or _log_and_create(client, name, checkout, params, evidence)
+        _require_not_rolled_back(found)
+        standing = _as_challenger(client, found, checkout)
     version = str(found.version)
-    if version not in standing.values():
-        client.set_registered_model_alias(name, CHALLENGER, version)
-        standing[CHALLENGER] = version
     report = {
         "model": name,
         "version": version,
@@ -78,6 +79,19 @@ def register(checkout: Path) -> dict[str, Any]:
     }
     write_json(report_path("register", checkout), report)
     return report
+
+
+def _as_challenger(client: MlflowClient, version: Any, checkout: Path) -> audit.Standing:
+    """Where the aliases stand when `version` is challenger, unless it has an alias already."""
+    before = aliases(client, version.name)
+    number = str(version.version)
+    if number in before.values():
+        return before
+    after = before | {CHALLENGER: number}
+    why = f"verdict of the gate: {version.tags['gate.verdict']}"
+    audit.note(checkout, "register", version, why=why, before=before, after=after)
+    client.set_registered_model_alias(version.name, CHALLENGER, number)
+    return after
 
 
 def _registered(client: MlflowClient, name: str, evidence: Evidence) -> Any | None:
@@ -107,20 +121,28 @@ def _log_and_create(client: MlflowClient, name: str, checkout: Path, params: Par
     import mlflow
 
     experiment_id = experiment(client, name)
-    with mlflow.start_run(experiment_id=experiment_id, run_name=evidence.run, log_system_metrics=False) as run:
-        mlflow.set_tags({"run": evidence.run, "git_commit": evidence.git_commit})
+    tags = {"run": evidence.run, "git_commit": evidence.git_commit}
+    with mlflow.start_run(experiment_id=experiment_id, run_name=evidence.run, tags=tags) as run:
         mlflow.log_params(flattened(yaml.safe_load((checkout / "params.yaml").read_text(encoding="utf-8"))))
         _log_metrics(evidence)
-        _log_dataset(name, evidence)
+        _log_datasets(client, run, checkout, evidence)
         _log_files(checkout)
         evidence_sha256 = _log_evidence(checkout)
+        log_stages(client, run, checkout)
         model_uri = _log_model(checkout, params, evidence)
         uses = len(read_ledger(home(), params.ingest.domain))
-        return mlflow.register_model(model_uri, name, tags=_tags(run.info.run_id, evidence, uses, evidence_sha256))
+        tags = _tags(run.info.run_id, checkout, evidence, uses) | {"evidence_sha256": evidence_sha256}
+        return mlflow.register_model(model_uri, name, tags=tags)
 
 
-def _tags(run_id: str, evidence: Evidence, testset_uses: int, evidence_sha256: str) -> dict[str, str]:
+def _tags(run_id: str, checkout: Path, evidence: Evidence, testset_uses: int) -> dict[str, str]:
+    """What `acclimate registry` shows of a version without opening its run."""
+    base, adapter, metrics = evidence.reports["base"], checkout / "artifacts/compose", evidence.gate["metrics"]
     return {
+        "base": base["model"],
+        "base_licence": base["licence"],
+        "adapter_bytes": str(sum((adapter / file).stat().st_size for file in ADAPTER_FILES)),
+        "scores": json.dumps({name: of["candidate"] for name, of in metrics.items() if "candidate" in of}),
         "run": evidence.run,
         "mlflow_run": run_id,
         "git_commit": evidence.git_commit,
@@ -129,21 +151,8 @@ def _tags(run_id: str, evidence: Evidence, testset_uses: int, evidence_sha256: s
         "base_sha256": evidence.base_sha256,
         "gate.verdict": evidence.gate["verdict"],
         "gate.reasons": json.dumps(evidence.gate["reasons"]),
-        "evidence_sha256": evidence_sha256,
         "testset_uses": str(testset_uses),
     }
-
-
-def flattened(values: Any, prefix: str = "") -> dict[str, str]:
-    """Nested dials as MLflow params: {"training.rank": "16", "ingest.sources.0.name": "inputs", …}."""
-    if isinstance(values, dict | list):
-        items = values.items() if isinstance(values, dict) else enumerate(values)
-        return {
-            key: text
-            for part, value in items
-            for key, text in flattened(value, f"{prefix}.{part}" if prefix else str(part)).items()
-        }
-    return {prefix: "null" if values is None else str(values)}
 
 
 def _log_metrics(evidence: Evidence) -> None:
@@ -160,17 +169,13 @@ def _log_metrics(evidence: Evidence) -> None:
             mlflow.log_metric(f"{stage}.final_loss", trained["final_loss"])
 
 
-def _log_dataset(name: str, evidence: Evidence) -> None:
-    import mlflow
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
-
-    source = CodeDatasetSource(
-        {"git_commit": evidence.git_commit, "git_tag": f"acclimate/{evidence.run}", "path": "artifacts/mix/train.jsonl"}
-    )
-    # MLflow keeps at most 36 characters of a digest; the whole hash is a tag of the model version.
-    dataset = MetaDataset(source, name=f"{name}-training-set", digest=evidence.dataset_sha256[:32])
-    mlflow.log_input(dataset, context="training", tags={"sha256": evidence.dataset_sha256})
+def _log_datasets(client: MlflowClient, run: Run, checkout: Path, evidence: Evidence) -> None:
+    where = {"git_commit": evidence.git_commit, "git_tag": f"acclimate/{evidence.run}"}
+    trained = {"artifacts/mix/train.jsonl": evidence.dataset_sha256}
+    items = sorted((checkout / "artifacts/split/evaluation").glob("*.jsonl"))
+    judged = {str(path.relative_to(checkout)): sha256(path) for path in items}
+    inputs = [*data_inputs(trained, where, "training"), *data_inputs(judged, where, "evaluation")]
+    client.log_inputs(run.info.run_id, inputs)
 
 
 def _log_files(checkout: Path) -> None:
@@ -178,6 +183,8 @@ def _log_files(checkout: Path) -> None:
 
     for path in sorted((checkout / "reports").glob("*.json")):
         mlflow.log_artifact(str(path), "reports")
+    if (plots := checkout / PLOTS).exists():
+        mlflow.log_artifacts(str(plots), "plots")
     for path in (checkout / "reports/run.html", checkout / "dvc.lock", checkout / "params.yaml"):
         if path.exists():
             mlflow.log_artifact(str(path))

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
+PREFIX = "acclimate-"
+"""Of every registered model of ours; other models of the same server are none of our business."""
 REACH_SECONDS = 5.0
 """How long a tracking server may take to say that it is there."""
 
 
 def model_name(domain: str) -> str:
     """The registered model, and the Bento, of a domain: scientific_python → acclimate-scientific-python."""
-    return f"acclimate-{domain.replace('_', '-')}"
+    return f"{PREFIX}{domain.replace('_', '-')}"
 
 
 def tracking_uri() -> str:

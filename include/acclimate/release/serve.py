@@ -51,7 +51,9 @@ def serve(checkout: Path, *, timeout: float) -> dict[str, Any]:
     champion = version_at(connect(), name, CHAMPION)
     if champion is None:
         raise UserError(
-            f"{name} has no champion", why="there is nothing to serve", fix="run `acclimate promote` after a gated run"
+            f"{name} has no champion",
+            why="there is nothing to serve",
+            fix="run `acclimate registry promote` after a gated run",
         )
     manifest = read_json(bento_path(champion.tags["bento"]) / "src/manifest.json")
     url = endpoint_url()

@@ -100,6 +100,13 @@ def draw(picture: Picture, inches: tuple[float, float], paint: Callable[[Any], N
     return _for_the_page(written.getvalue(), picture)
 
 
+def standing_alone(svg: str) -> str:
+    """A drawing as a file: on white, with the colours that on the page come from its style sheet."""
+    colours = "; ".join(f"{variable}: {colour}" for colour, variable in VARIABLES.items())
+    end = svg.index(">") + 1
+    return f"{svg[:end]}<style>svg {{ {colours}; background: white }}</style>{svg[end:]}\n"
+
+
 def _for_the_page(svg: str, picture: Picture) -> str:
     """Without prolog, metadata, group ids (they would repeat on the page); with CSS variables and a title."""
     svg = svg[svg.index("<svg") :]

@@ -11,7 +11,7 @@ from acclimate.model.base import BaseReport
 from acclimate.model.compose import ComposeReport
 from acclimate.pipeline import STAGES
 from acclimate.release.quantize import QuantizeReport
-from acclimate.release.register import flattened
+from acclimate.release.stage_runs import flattened
 from acclimate.report.blocks import Block, Cell, Column, Facts, Folded, Mark, Note, Section, Table, Verbatim
 from acclimate.report.freshness import UNRECORDED, states
 from acclimate.report.material import Material

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from acclimate.report.blocks import Page
+from collections.abc import Iterator
+
+from acclimate.report.blocks import Figure, Page
 from acclimate.report.contamination import contamination
 from acclimate.report.decision import gate, quantisation
+from acclimate.report.drawing import standing_alone
 from acclimate.report.evaluation_set import evaluation_set
 from acclimate.report.funnel import funnel
 from acclimate.report.lineage import lineage
@@ -37,3 +40,11 @@ SECTIONS = (
 def compose(material: Material) -> Page:
     """Everything there is to show of a checkout."""
     return Page(header(material), tuple(section(material) for section in SECTIONS))
+
+
+def figures(page: Page) -> Iterator[tuple[str, str]]:
+    """Every figure as a file of its own: its name, from its section and its place there, and the SVG."""
+    for section in page.sections:
+        shown = [block for block in section.blocks if isinstance(block, Figure)]
+        for number, figure in enumerate(shown, start=1):
+            yield f"{section.anchor}-{number}", standing_alone(figure.svg)

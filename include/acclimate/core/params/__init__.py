@@ -46,8 +46,8 @@ from acclimate.core.params.release import (
     DriftParams,
     EvaluateQuantizedParams,
     PackageParams,
-    PromoteParams,
     QuantizeParams,
+    RegistryParams,
 )
 
 __all__ = [
@@ -71,10 +71,10 @@ __all__ = [
     "ObserveParams",
     "PackageParams",
     "Params",
-    "PromoteParams",
     "PythonDocsSource",
     "QuantizeParams",
     "Reading",
+    "RegistryParams",
     "RemoteSource",
     "S3Source",
     "ScoreParams",

@@ -33,8 +33,8 @@ from acclimate.core.params.release import (
     DriftParams,
     EvaluateQuantizedParams,
     PackageParams,
-    PromoteParams,
     QuantizeParams,
+    RegistryParams,
 )
 
 _KINDS = ("python_docs", "files", "s3", "huggingface", "feed")
@@ -61,7 +61,7 @@ class Params(Section):
     quantize: QuantizeParams
     evaluate_quantized: EvaluateQuantizedParams
     package: PackageParams
-    promote: PromoteParams
+    registry: RegistryParams
     drift: DriftParams
 
     @model_validator(mode="after")

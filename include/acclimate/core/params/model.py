@@ -16,6 +16,7 @@ class BaseParams(Section):
 
     model: Annotated[str, Field(min_length=1)]
     revision: str | None
+    licence: str | None
     vocabulary: Annotated[int, Field(ge=300)]
     hidden: Count
     layers: Count

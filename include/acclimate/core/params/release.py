@@ -32,8 +32,8 @@ class PackageParams(Section):
     max_new_tokens: Count
 
 
-class PromoteParams(Section):
-    """Who says yes."""
+class RegistryParams(Section):
+    """Who says yes to a new champion."""
 
     approval: bool
 
