@@ -259,6 +259,7 @@ ACTIONS: dict[str, Action] = {
         "acclimate.release.serve", "wait until the endpoint serves the champion, and ask it something", timed=True
     ),
     "endpoint": Action("acclimate.release.endpoint", "serve the champion, and follow the alias when it moves"),
+    "score": Action("acclimate.model.predictions", "score stored predictions of any model against references"),
     "collect": Action("acclimate.watch.collect", "gather what the endpoint was asked"),
     "drift": Action("acclimate.watch.drift", "compare what was asked with what was trained on"),
     "alert": Action("acclimate.watch.alert", "tell whoever is listening about the last drift report"),

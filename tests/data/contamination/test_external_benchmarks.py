@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from acclimate.core.errors import UserError
 from acclimate.core.files import write_parquet
 from acclimate.core.params.contamination import Benchmark
-from acclimate.data.contamination.external_benchmarks import read_benchmark, values_at
+from acclimate.data.contamination.external_benchmarks import read_benchmark
 from acclimate.data.evaluation.evaluation_items import Question
+from acclimate.data.sources.record_files import values_at
 
 ROWS = [{"id": "a", "stem": "What glows?"}, {"id": "b", "stem": "What is fired twice?"}]
 EXPECTED = [Question("quiz", "a", "What glows?"), Question("quiz", "b", "What is fired twice?")]

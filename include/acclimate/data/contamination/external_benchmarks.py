@@ -11,19 +11,16 @@ task defines one, else its prompt.
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_parquet
 from acclimate.data.evaluation.evaluation_items import Question
+from acclimate.data.sources.record_files import READERS, values_at
 
 if TYPE_CHECKING:
     from acclimate.core.params.contamination import Benchmark
-
-Record = dict[str, Any]
 
 
 def read_benchmark(benchmark: Benchmark, inputs: Path) -> list[Question]:
@@ -44,13 +41,12 @@ def read_benchmark(benchmark: Benchmark, inputs: Path) -> list[Question]:
 
 def _of_file(benchmark: Benchmark, inputs: Path) -> Iterator[Question]:
     path = _below(inputs, benchmark.path or "")
-    read = _READERS.get(path.suffix.lower())
-    if read is None or not path.is_file():
-        problem = "is not there" if read else f"has none of the endings {', '.join(_READERS)}"
+    if path.suffix.lower() not in READERS or not path.is_file():
+        problem = "is not there" if path.suffix.lower() in READERS else f"has none of the endings {', '.join(READERS)}"
         raise _unusable(benchmark, f"{path} {problem}")
     fields = [benchmark.text] if isinstance(benchmark.text, str) else benchmark.text or []
     try:
-        for number, record in enumerate(read(path)):
+        for number, record in enumerate(READERS[path.suffix.lower()](path)):
             text = " ".join(part for field in fields for part in values_at(record, field.split(".")))
             identity = values_at(record, benchmark.id.split(".")) if benchmark.id else [str(number)]
             if not text.strip() or not identity:
@@ -58,50 +54,6 @@ def _of_file(benchmark: Benchmark, inputs: Path) -> Iterator[Question]:
             yield Question(benchmark.name, identity[0], text)
     except (ValueError, csv.Error) as fault:
         raise _unusable(benchmark, f"{path} cannot be read: {fault}") from None
-
-
-def values_at(value: Any, path: Sequence[str]) -> list[str]:
-    """The texts at a path: keys into objects, numbers into lists; a list without a number is read as a whole."""
-    if isinstance(value, list) and not (path and path[0].isdecimal()):
-        return [text for entry in value for text in values_at(entry, path)]
-    if not path:
-        return [] if value is None or isinstance(value, dict) else [str(value)]
-    key, *rest = path
-    if isinstance(value, list):
-        return values_at(value[int(key)], rest) if int(key) < len(value) else []
-    return values_at(value.get(key), rest) if isinstance(value, dict) else []
-
-
-def _jsonl(path: Path) -> list[Record]:
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines if line.strip()]
-
-
-def _json(path: Path) -> list[Record]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    return list(content.values()) if isinstance(content, dict) else content
-
-
-def _separated(delimiter: str) -> Callable[[Path], list[Record]]:
-    def read(path: Path) -> list[Record]:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            return list(csv.DictReader(lines, delimiter=delimiter))
-
-    return read
-
-
-def _parquet(path: Path) -> list[Record]:
-    rows: list[Record] = read_parquet(path).to_pylist()
-    return rows
-
-
-_READERS: dict[str, Callable[[Path], list[Record]]] = {
-    ".jsonl": _jsonl,
-    ".json": _json,
-    ".csv": _separated(","),
-    ".tsv": _separated("\t"),
-    ".parquet": _parquet,
-}
 
 
 def _of_task(benchmark: Benchmark, inputs: Path) -> Iterator[Question]:
