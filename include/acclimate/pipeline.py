@@ -260,6 +260,7 @@ ACTIONS: dict[str, Action] = {
     ),
     "endpoint": Action("acclimate.release.endpoint", "serve the champion, and follow the alias when it moves"),
     "score": Action("acclimate.model.predictions", "score stored predictions of any model against references"),
+    "judge": Action("acclimate.model.judge", "ask a jury of language models which of two models answers better"),
     "collect": Action("acclimate.watch.collect", "gather what the endpoint was asked"),
     "drift": Action("acclimate.watch.drift", "compare what was asked with what was trained on"),
     "alert": Action("acclimate.watch.alert", "tell whoever is listening about the last drift report"),

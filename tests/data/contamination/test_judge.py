@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from acclimate.core.errors import UserError
-from acclimate.core.params.contamination import Judge
+from acclimate.core.params.chat import ChatModel
 from acclimate.data.contamination.judge import KEY, ask, parse
 
-Serve = Callable[..., tuple[Judge, list[dict[str, Any]]]]
+Serve = Callable[..., tuple[ChatModel, list[dict[str, Any]]]]
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def serve() -> Iterator[Serve]:
     """serve(answer): an endpoint that says this, and what it was asked."""
     servers = []
 
-    def start(answer: str, status: int = 200) -> tuple[Judge, list[dict[str, Any]]]:
+    def start(answer: str, status: int = 200) -> tuple[ChatModel, list[dict[str, Any]]]:
         asked: list[dict[str, Any]] = []
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,7 +40,9 @@ def serve() -> Iterator[Serve]:
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
-        return Judge(endpoint=f"http://127.0.0.1:{server.server_port}/v1/", model="small", timeout_seconds=5), asked
+        return ChatModel(
+            endpoint=f"http://127.0.0.1:{server.server_port}/v1/", model="small", timeout_seconds=5, retries=0
+        ), asked
 
     yield start
     for server in servers:
@@ -103,4 +105,4 @@ def test_what_is_no_answer_stops_the_run_and_says_what_to_do(
 
 def test_an_endpoint_that_is_not_there_is_named() -> None:
     with pytest.raises(UserError, match="cannot be reached"):
-        ask(Judge(endpoint="http://127.0.0.1:9/v1", model="m", timeout_seconds=2), "item", "passage")
+        ask(ChatModel(endpoint="http://127.0.0.1:9/v1", model="m", timeout_seconds=2, retries=0), "item", "passage")

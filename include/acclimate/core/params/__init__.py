@@ -8,6 +8,7 @@ Below the edge, functions receive their own section and `common`, never the whol
 
 from __future__ import annotations
 
+from acclimate.core.params.chat import ChatModel, Criterion, JudgeParams, Juror
 from acclimate.core.params.contamination import DecontaminateParams
 from acclimate.core.params.data import (
     CleanParams,
@@ -53,8 +54,10 @@ from acclimate.core.params.release import (
 __all__ = [
     "AnySource",
     "BaseParams",
+    "ChatModel",
     "CleanParams",
     "CommonParams",
+    "Criterion",
     "DecontaminateParams",
     "DedupParams",
     "DriftParams",
@@ -67,6 +70,8 @@ __all__ = [
     "HuggingFaceSource",
     "IngestLimits",
     "IngestParams",
+    "JudgeParams",
+    "Juror",
     "MixParams",
     "ObserveParams",
     "PackageParams",

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from acclimate.core.params.chat import ChatModel
 from acclimate.core.params.fields import Count, Name, Section, Similarity
 
 FieldPath = Annotated[str, Field(min_length=1)]
@@ -37,15 +38,6 @@ class Benchmark(Section):
         return self
 
 
-class Judge(Section):
-    """A model behind an OpenAI-compatible endpoint that confirms or dismisses what the embedder proposes."""
-
-    endpoint: Annotated[str, Field(pattern=r"^https?://")]
-    """Up to and without /chat/completions, e.g. http://127.0.0.1:8000/v1."""
-    model: Annotated[str, Field(min_length=1)]
-    timeout_seconds: Count = 60
-
-
 class DecontaminateParams(Section):
     """Overlap of training text with evaluation text, in words, in wording and in meaning."""
 
@@ -59,7 +51,7 @@ class DecontaminateParams(Section):
     embedder: Annotated[str, Field(min_length=1)]
     similarity: Similarity
     neighbours: Count
-    judge: Judge | None
+    judge: ChatModel | None
 
     @model_validator(mode="after")
     def _values_fit_together(self) -> DecontaminateParams:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from acclimate.core.errors import UserError
+from acclimate.core.params.chat import JudgeParams
 from acclimate.core.params.contamination import DecontaminateParams
 from acclimate.core.params.data import (
     CleanParams,
@@ -58,6 +59,7 @@ class Params(Section):
     train_domain: TrainDomainParams
     train_task: TrainTaskParams
     gate: GateParams
+    judge: JudgeParams
     quantize: QuantizeParams
     evaluate_quantized: EvaluateQuantizedParams
     package: PackageParams

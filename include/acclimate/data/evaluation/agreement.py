@@ -64,11 +64,18 @@ def _agreement(
         note = f"{len(shared)} examples were labelled by two people or more; {MIN_EXAMPLES} are needed"
         return Agreement(len(shared), annotators, None, None, None, note)
     counts = [[list(people.values()).count(value) for value in values] for _, people in sorted(shared.items())]
-    return _with_interval(counts, annotators, level, seed)
+    return agreement_of_counts(counts, annotators, level, seed)
 
 
-def _with_interval(counts: list[list[int]], annotators: int, level: Level, seed: int) -> Agreement:
-    """Alpha of [examples, values] counts of labels."""
+def agreement_of_counts(counts: list[list[int]], annotators: int, level: Level, seed: int) -> Agreement:
+    """Alpha of how often each label was given to each example.
+
+    Args:
+        counts: [examples, values]; every example has two labels or more.
+        annotators: how many different ones gave them.
+        level: whether the values are in an order.
+        seed: of the bootstrap.
+    """
     import numpy as np
 
     table = np.array(counts)
