@@ -10,6 +10,7 @@ from acclimate.report.decision import gate, quantisation
 from acclimate.report.drawing import standing_alone
 from acclimate.report.evaluation_set import evaluation_set
 from acclimate.report.funnel import funnel
+from acclimate.report.jury import jury
 from acclimate.report.lineage import lineage
 from acclimate.report.material import Material
 from acclimate.report.mixture import mixture
@@ -39,7 +40,12 @@ SECTIONS = (
 
 def compose(material: Material) -> Page:
     """Everything there is to show of a checkout."""
-    return Page(header(material), tuple(section(material) for section in SECTIONS))
+    sections = [section(material) for section in SECTIONS]
+    asked = jury(material)
+    if asked is not None:
+        place = next(number for number, section in enumerate(sections) if section.anchor == "gate")
+        sections.insert(place, asked)
+    return Page(header(material), tuple(sections))
 
 
 def figures(page: Page) -> Iterator[tuple[str, str]]:
