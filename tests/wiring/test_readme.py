@@ -30,7 +30,11 @@ def test_addresses_are_the_default_ports() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/data.md", "docs/gate.md", "inputs/README.md", "inputs/evaluation/README.md"]
+    "page",
+    [
+        *("README.md", "docs/data.md", "docs/gate.md", "docs/registry.md", "docs/judging.md"),
+        *("inputs/README.md", "inputs/evaluation/README.md"),
+    ],
 )
 def test_pictures_and_links_exist(page: str) -> None:
     text = (CHECKOUT / page).read_text(encoding="utf-8")
