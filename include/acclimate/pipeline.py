@@ -86,6 +86,7 @@ _ASKED = {
     "evaluation": _EVALUATION,
     "examples": "artifacts/evaluation_set/examples.jsonl",
     "tasks": "inputs/tasks",
+    "behaviour": "inputs/behaviour",
 }
 
 STAGES: dict[str, Stage] = {

@@ -297,6 +297,7 @@ def _failed_gate(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, ada
         evaluation=evaluation,
         examples=demo.run / "artifacts/evaluation_set/examples.jsonl",
         tasks=demo.run / "inputs/tasks",
+        behaviour=demo.run / "inputs/behaviour",
         out=evaluated,
     )
     report = gate.run(

@@ -172,6 +172,7 @@ def score_params() -> ScoreParams:
         memorisation_texts=3,
         memorised_words=5,
         tasks=[],
+        behaviour=["context"],
     )
     return ScoreParams(batch_items=4, max_items=None, observe=observe)
 
@@ -215,6 +216,23 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     write_jsonl(path, rows)
     return path
+
+
+@pytest.fixture(scope="session")
+def behaviour(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """inputs/behaviour with one capability: two cases, one of each of two kinds."""
+    folder = tmp_path_factory.mktemp("behaviour")
+    (folder / "context.yaml").write_text(
+        """
+capability: context
+tests:
+  - {name: a phrase, kind: minimum_functionality, prompt: Return the, expected: " name", others: [" zebra"]}
+  - {name: capitals, kind: invariance, prompt: Get the, changed: get the, choices: [" name", " mode"]}
+  - {name: subject, kind: directional, prompt: Get the, changed: "Files. Get the", expected: " name"}
+""",
+        encoding="utf-8",
+    )
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -31,8 +31,8 @@ def tokenizer(tiny_base: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def material(evaluation: Path, examples: Path, own_tasks: Path, dataset: Path) -> Material:
-    return Material(evaluation, examples, dataset, own_tasks)
+def material(evaluation: Path, examples: Path, own_tasks: Path, behaviour: Path, dataset: Path) -> Material:
+    return Material(evaluation, examples, dataset, own_tasks, behaviour)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,16 @@ def observed(
     found = assess(model, tokenizer, material, score_params, out, seed=1)
     assert found is not None
     return out, found
+
+
+def test_behavioural_tests_are_put_to_the_model_and_every_case_has_a_row(observed: tuple[Path, Assessment]) -> None:
+    out, found = observed
+    rows = read_jsonl(out / "behaviour.jsonl")
+    assert [row["id"] for row in rows] == ["context/a phrase/0", "context/capitals/0", "context/subject/0"]
+    context = found.behaviour["context"]
+    assert context.failure_rate.n == 3
+    assert context.failure_rate.value == pytest.approx(sum(row["failed"] for row in rows) / 3, abs=1e-6)
+    assert "behaviour" not in found.tasks
 
 
 def test_every_task_has_a_row_per_item_from_which_its_mean_follows(observed: tuple[Path, Assessment]) -> None:

@@ -13,9 +13,15 @@ PARAMS = ScoreParams(batch_items=4, max_items=None)
 
 
 def test_the_baseline_is_reported_and_repeats_itself(
-    tiny_base: Path, evaluation: Path, examples: Path, own_tasks: Path, common: CommonParams, tmp_path: Path
+    tiny_base: Path,
+    evaluation: Path,
+    examples: Path,
+    own_tasks: Path,
+    behaviour: Path,
+    common: CommonParams,
+    tmp_path: Path,
 ) -> None:
-    asked = {"evaluation": evaluation, "examples": examples, "tasks": own_tasks}
+    asked = {"evaluation": evaluation, "examples": examples, "tasks": own_tasks, "behaviour": behaviour}
     for name in ("a", "b"):
         report = baseline.run(PARAMS, common, base=tiny_base, **asked, out=tmp_path / name)
         write_report(tmp_path / f"{name}.json", "baseline", report)
@@ -27,8 +33,8 @@ def test_the_baseline_is_reported_and_repeats_itself(
 
 
 def test_a_folder_without_a_model_is_refused(
-    evaluation: Path, examples: Path, own_tasks: Path, common: CommonParams, tmp_path: Path
+    evaluation: Path, examples: Path, own_tasks: Path, behaviour: Path, common: CommonParams, tmp_path: Path
 ) -> None:
-    asked = {"evaluation": evaluation, "examples": examples, "tasks": own_tasks}
+    asked = {"evaluation": evaluation, "examples": examples, "tasks": own_tasks, "behaviour": behaviour}
     with pytest.raises(UserError, match="holds no model"):
         baseline.run(PARAMS, common, base=tmp_path, **asked, out=tmp_path / "out")

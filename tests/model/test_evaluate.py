@@ -17,9 +17,15 @@ GATE = load(Path(__file__).parents[2] / "params.yaml").gate.model_copy(update={"
 
 
 @pytest.fixture
-def asked(evaluation: Path, examples: Path, own_tasks: Path, dataset: Path) -> Asked:
+def asked(evaluation: Path, examples: Path, own_tasks: Path, behaviour: Path, dataset: Path) -> Asked:
     """What a candidate is asked and was trained on."""
-    return {"evaluation": evaluation, "examples": examples, "tasks": own_tasks, "dataset": dataset}
+    return {
+        "evaluation": evaluation,
+        "examples": examples,
+        "tasks": own_tasks,
+        "behaviour": behaviour,
+        "dataset": dataset,
+    }
 
 
 @pytest.fixture

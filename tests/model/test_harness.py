@@ -44,6 +44,17 @@ def test_choices_are_scored_as_lm_eval_scores_them(pair: tuple[Any, Any]) -> Non
     assert [value for value, _ in found] == pytest.approx([value for value, _ in expected], abs=1e-3)
 
 
+def test_items_with_different_numbers_of_choices_are_scored_like_each_by_itself(pair: tuple[Any, Any]) -> None:
+    items = [("Get the", [" name", " size", " mode"]), ("Set the", [" root"]), ("Join", [" a", " b"]), CLOZE[0]]
+    flat = [(number, (left, choice)) for number, (left, choices) in enumerate(items) for choice in choices]
+    alone = [
+        value
+        for left, choices in items
+        for value, _ in pair[0].loglikelihood(requests("t", [(0, (left, choice)) for choice in choices]))
+    ]
+    assert [value for value, _ in pair[0].loglikelihood(requests("t", flat))] == pytest.approx(alone, abs=1e-4)
+
+
 def test_texts_are_scored_as_lm_eval_scores_them_even_beyond_the_window(pair: tuple[Any, Any]) -> None:
     ours, theirs = pair
     asked = requests("t", [(number, (text,)) for number, text in enumerate(TEXTS) if text])

@@ -32,6 +32,7 @@ OBSERVE = ObserveParams(
     memorisation_texts=3,
     memorised_words=5,
     tasks=[],
+    behaviour=[],
 )
 TRAINING = "Return the sorted copy of an array along its last axis."
 
@@ -47,6 +48,13 @@ def facts(n: int) -> dict[str, str]:
     return known | {"source_kind": "expert", "source": "s", "type": "t"}
 
 
+def tested(n: int, *, failed: bool) -> dict[str, Any]:
+    """A case of a behavioural test."""
+    told = {"prompts": ["Return the", "RETURN THE"], "wanted": "name", "got": "zebra" if failed else "name"}
+    named = {"id": f"steadiness/capitals/{n}", "capability": "steadiness", "test": "capitals", "kind": "invariance"}
+    return named | told | {"failed": failed}
+
+
 def assessed(right: int, *, trained: bool) -> Assessment:
     """A model that has `right` of ten items right, and has read TRAINING or not."""
     cloze = [choices(n, n % 10 < right) for n in range(60)]
@@ -58,7 +66,7 @@ def assessed(right: int, *, trained: bool) -> Assessment:
         for n, row in enumerate(cloze)
     ]
     asked = {"terminology": [row | facts(n) for n, row in enumerate(cloze)], "questions": answers}
-    asked |= {"robustness_typos": cloze[:20]}
+    asked |= {"robustness_typos": cloze[:20], "behaviour": [tested(n, failed=n >= right) for n in range(10)]}
     if trained:
         asked |= {
             name: [{"id": "m", "cluster": "m", "words": 3}] for name in ("memorisation_texts", "memorisation_held_out")
@@ -118,6 +126,9 @@ def test_base_and_candidate_stand_side_by_side_in_every_dimension(html: str) -> 
     assert "candidate: training texts continued verbatim for 5 words" in text
     assert "base: training texts continued" not in text
     assert "Terminology: accuracy by slice" in text
+    assert "steadiness all base 70.0" in text
+    assert "capitals invariance candidate 40.0" in text
+    assert "steadiness capitals Return the RETURN THE name zebra" in text
 
 
 def test_an_answer_copied_from_the_training_set_is_counted(pair: tuple[Assessment, Assessment]) -> None:

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.core.files import read_jsonl, write_jsonl
 from acclimate.data.evaluation.examples import Example, read_examples
+from acclimate.model.behaviour.failing import NAME as BEHAVIOUR
+from acclimate.model.behaviour.failing import asked, case_rows
+from acclimate.model.behaviour.suites import read_cases
 from acclimate.model.harness import language_model
 from acclimate.model.score import CLOZE_TASKS, TEXT_TASKS, on_device
 from acclimate.model.scoring.dimensions import Assessment, Found, Rows, sum_up
@@ -43,6 +46,8 @@ class Material:
     """train.jsonl of what the model was trained on last; None for a base, whose training texts nobody may know."""
     tasks: Path
     """The folder with the YAML of lm-eval tasks of one's own."""
+    behaviour: Path
+    """The folder with behavioural tests."""
 
 
 def assess(
@@ -73,8 +78,16 @@ def assess(
     cloze = read_jsonl(material.evaluation / "domain_cloze.jsonl")[: params.max_items]
     held_out = read_jsonl(material.evaluation / "domain_text.jsonl")
     tasks = _tasks(examples, {"domain_cloze": cloze}, (texts, held_out), observe, seed)
+    cases = read_cases(material.behaviour, observe.behaviour)
+    tasks.append(Task(BEHAVIOUR, "choices", asked(cases)))
     answers = run(language_model(model, tokenizer, params.batch_items), tasks)
-    rows = {task.name: _rows(task, answers[task.name], observe) for task in tasks if task.items}
+    rows = {
+        task.name: case_rows(cases, answers[BEHAVIOUR])
+        if task.name == BEHAVIOUR
+        else _rows(task, answers[task.name], observe)
+        for task in tasks
+        if task.items
+    }
     public = _public(model, tokenizer, material.tasks, params) if observe.tasks else {}
     for name, of_task in (rows | public).items():
         write_jsonl(out / f"{name}.jsonl", of_task)

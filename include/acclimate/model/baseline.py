@@ -32,7 +32,15 @@ class BaselineReport:
 
 
 def run(
-    params: ScoreParams, common: CommonParams, *, base: Path, evaluation: Path, examples: Path, tasks: Path, out: Path
+    params: ScoreParams,
+    common: CommonParams,
+    *,
+    base: Path,
+    evaluation: Path,
+    examples: Path,
+    tasks: Path,
+    behaviour: Path,
+    out: Path,
 ) -> BaselineReport:
     """Score the model in `base` on the items in `evaluation` and observe the rest; per-item results go to `out`.
 
@@ -43,5 +51,5 @@ def run(
     model, tokenizer = load_base(base), load_tokenizer(base)
     scores = score(model, tokenizer, evaluation, params, out, seed=common.seed)
     # What a base has read is not known here, so memorisation is a question for adapters only.
-    material = Material(evaluation, examples, training=None, tasks=tasks)
+    material = Material(evaluation, examples, training=None, tasks=tasks, behaviour=behaviour)
     return BaselineReport(scores, assess(model, tokenizer, material, params, out, seed=common.seed))

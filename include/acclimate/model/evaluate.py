@@ -67,6 +67,7 @@ def run(
     evaluation: Path,
     examples: Path,
     tasks: Path,
+    behaviour: Path,
     out: Path,
 ) -> EvaluateReport:
     """Score `base` with `adapter`, and with the adapter in `champion` if there is one, on `evaluation`.
@@ -81,6 +82,7 @@ def run(
         evaluation: the folder of items.
         examples: examples.jsonl of the evaluation set.
         tasks: the folder with the YAML of lm-eval tasks of one's own.
+        behaviour: the folder with behavioural tests.
         out: for the per-item results.
 
     Raises:
@@ -93,7 +95,7 @@ def run(
     current = read_champion(champion)
     model, folder = load_adapted(base, adapter), out / "candidate"
     candidate_tasks = score(model, tokenizer, evaluation, params, folder, seed=common.seed)
-    material = Material(evaluation, examples, training=dataset, tasks=tasks)
+    material = Material(evaluation, examples, training=dataset, tasks=tasks, behaviour=behaviour)
     observed = assess(model, tokenizer, material, params, folder, seed=common.seed)
     champion_tasks = None
     if current is not None and current.sha256 == candidate_sha256:

@@ -10,6 +10,7 @@ is the same; tests compare the two where they must agree.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from acclimate.model.generation import complete
 from acclimate.model.likelihood import Choices, choice_log_likelihoods, window_log_likelihoods
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from lm_eval.api.model import LM
 
@@ -58,7 +59,8 @@ def language_model(model: Any, tokenizer: Any, batch_items: int) -> LM:
         def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
             """One (log-likelihood, False) per request; whether the choice is the greedy one nobody asks."""
             items = choices_of_requests([(r.task_name, r.doc_id, *r.args) for r in requests], encode, begin, window)
-            scores = choice_log_likelihoods(model, items, batch_items=batch_items)
+            score = partial(choice_log_likelihoods, model, batch_items=batch_items)
+            scores = _by_number_of_choices(items, score)
             return [(value, False) for values in scores for value in values]
 
         def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
@@ -90,6 +92,18 @@ def language_model(model: Any, tokenizer: Any, batch_items: int) -> LM:
             return texts
 
     return CausalModel()
+
+
+def _by_number_of_choices(
+    items: Sequence[Choices], score: Callable[[Sequence[Choices]], list[list[float]]]
+) -> list[list[float]]:
+    """What `score` gives to each item, asked for those with one number of choices at a time: it takes no other."""
+    scores: list[list[float]] = [[] for _ in items]
+    for count in sorted({len(item.continuations) for item in items}):
+        places = [place for place, item in enumerate(items) if len(item.continuations) == count]
+        for place, values in zip(places, score([items[place] for place in places]), strict=True):
+            scores[place] = values
+    return scores
 
 
 def choices_of_requests(

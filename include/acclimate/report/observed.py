@@ -32,7 +32,7 @@ def observed(material: Material) -> Section:
         models["candidate"] = evaluate.observed
     blocks: list[Block] = [report for report in (baseline, evaluate) if isinstance(report, Missing)]
     if models:
-        for tables in (_tasks, _calibration, _robustness, _gaps, _toxicity, _memorisation, _slices):
+        for tables in (_tasks, _behaviour, _calibration, _robustness, _gaps, _toxicity, _memorisation, _slices):
             blocks += tables(models)
     elif not blocks:
         blocks.append(Note("Nothing was observed: score.observe is null in params.yaml."))
@@ -59,6 +59,36 @@ def _tasks(models: Models) -> list[Block]:
         near = "likeness of wording (TF-IDF)" if embedder == "tfidf" else f"the cosine of vectors of {embedder}"
         blocks.append(Note(f"BLEU of all answers together: {', '.join(bleu)}. Similarity is {near}."))
     return blocks
+
+
+def _behaviour(models: Models) -> list[Block]:
+    """Failure rates by capability and test; the first failures of the model looked at last, folded away."""
+    rows: list[tuple[Cell, ...]] = []
+    for name in dict.fromkeys(name for of in models.values() for name in of.behaviour):
+        for model, of in models.items():
+            if (found := of.behaviour.get(name)) is not None:
+                rows.append((formats.words(name), "all", "", model, *_rate(found.failure_rate)))
+                rows += [
+                    ("", test, formats.words(found.kinds[test]), model, *_rate(rate))
+                    for test, rate in found.tests.items()
+                ]
+    if not rows:
+        return []
+    head = (Column("capability"), Column("test"), Column("kind"), Column("model"))
+    columns = (*head, Column("failed", "number"), Column("95 % interval", "number"), Column("cases", "number"))
+    model, last = list(models.items())[-1]
+    failed: tuple[tuple[Cell, ...], ...] = tuple(
+        (formats.words(name), of.test, of.prompt, of.changed, of.wanted, of.got)
+        for name, found in last.behaviour.items()
+        for of in found.examples
+    )
+    shown = tuple(Column(title) for title in ("capability", "test", "prompt", "changed to", "wanted", "got"))
+    examples = Folded(f"Where the {model} failed", Table("The first failures of each capability", shown, failed))
+    return [Table("Behavioural tests: what failed", columns, tuple(rows)), examples]
+
+
+def _rate(of: Estimate) -> tuple[Cell, Cell, Cell]:
+    return formats.percent(of.value), _percents(of), formats.count(of.n)
 
 
 def _means(models: Models) -> list[tuple[str, str, str, Estimate]]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from acclimate.core.params.fields import Count, Section, Share
+from acclimate.core.params.fields import Count, Name, Section, Share
 
 DomainMetric = Literal["domain_cloze", "domain_bits_per_byte"]
 
@@ -40,6 +40,7 @@ class ObserveParams(Section):
     memorisation_texts: Annotated[int, Field(ge=0)]
     memorised_words: Annotated[int, Field(ge=5)]
     tasks: list[Annotated[str, Field(min_length=1)]]
+    behaviour: list[Name]
 
 
 class ScoreParams(Section):

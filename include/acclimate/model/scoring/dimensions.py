@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from acclimate.data.evaluation.examples import Example
+from acclimate.model.behaviour.failing import NAME as BEHAVIOUR
+from acclimate.model.behaviour.failing import Capability, capabilities
 from acclimate.model.scoring.answers import METRICS
 from acclimate.model.scoring.calibration import Calibration, calibration
 from acclimate.model.scoring.estimates import Estimate, estimate, ratio
@@ -68,6 +70,8 @@ class Assessment:
     """Task to the gap between its groups."""
     toxicity: Toxicity | None
     memorisation: Memorisation | None
+    behaviour: dict[str, Capability]
+    """Capability to what its tests show."""
     embedder: str
     """What `similarity` of answers was measured with."""
 
@@ -78,7 +82,8 @@ def sum_up(found: Found, params: ObserveParams, *, seed: int) -> Assessment:
     Raises:
         UserError: if score.observe.toxicity names a language without a list.
     """
-    means = {name: _means(name, rows, seed) for name, rows in found.asked.items() if not name.startswith(PREFIX)}
+    apart = (PREFIX, BEHAVIOUR)
+    means = {name: _means(name, rows, seed) for name, rows in found.asked.items() if not name.startswith(apart)}
     perplexities = {name: _perplexity(rows, seed) for name, rows in found.scored.items() if "bytes" in rows[0]}
     answers, references = _answers(found)
     return Assessment(
@@ -90,6 +95,7 @@ def sum_up(found: Found, params: ObserveParams, *, seed: int) -> Assessment:
         gaps=_gaps(found, params.groups, seed),
         toxicity=_toxicity(found, answers, references, params, seed),
         memorisation=_memorisation(found, answers, references, params, seed),
+        behaviour=capabilities(found.asked.get(BEHAVIOUR, []), seed=seed),
         embedder=params.embedder,
     )
 
