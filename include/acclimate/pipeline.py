@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import shutil
 import time
 import warnings
 from contextlib import ExitStack
@@ -29,6 +30,8 @@ from acclimate.core.usage import measured
 
 PARAMS = Path("params.yaml")
 TIMINGS = Path("timings")
+CHECKPOINTS = Path(".acclimate/checkpoints")
+"""Of the checkout itself, a run's worktree too: ignored by git, and no output of DVC, which removes those first."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class Stage:
     set, the folder of timings."""
     option: Option | None = None
     """What its command does instead of running it, when it is told to."""
+    resumes: bool = False
+    """Whether it keeps checkpoints, and goes on from them after it was killed."""
     libraries: tuple[str, ...] = field(default=())
     """Slow imports, done before the clock of the work starts: start-up and work are reported apart."""
 
@@ -162,6 +167,7 @@ STAGES: dict[str, Stage] = {
             ("train_domain", "training", "common"),
             {"base": "artifacts/base", "dataset": "artifacts/mix/train.jsonl"},
             certified=("dataset",),
+            resumes=True,
             libraries=(*_TORCH, "peft"),
         ),
         Stage(
@@ -170,6 +176,7 @@ STAGES: dict[str, Stage] = {
             ("train_task", "training", "common"),
             {"base": "artifacts/base", "domain": "artifacts/train_domain", "dataset": "artifacts/mix/train.jsonl"},
             certified=("dataset",),
+            resumes=True,
             libraries=(*_TORCH, "peft"),
         ),
         Stage(
@@ -306,6 +313,8 @@ def run_stage(name: str, *, started: float) -> Report:
         models = {keyword: inputs[keyword] for keyword in stage.judges}
         domain = params.ingest.domain
         note_use(home(), domain=domain, stage=name, checkout=Path(), testset=inputs["evaluation"], models=models)
+    if stage.resumes:
+        inputs["checkpoints"] = CHECKPOINTS / name
     with ExitStack() as outputs:
         if stage.writes:
             inputs["out"] = outputs.enter_context(whole_directory(stage.out))
@@ -315,6 +324,8 @@ def run_stage(name: str, *, started: float) -> Report:
         if stage.certifies:
             certify(inputs["out"], stage.certifies)
     write_report(report_path(name), name, report)
+    if stage.resumes:  # what they were for stands now where no kill can take it away
+        shutil.rmtree(CHECKPOINTS / name, ignore_errors=True)
     work = time.perf_counter() - ready
     seconds = {"start_up_s": ready - started, "work_s": work}
     write_json(TIMINGS / f"{name}.json", {"began": began, **seconds, "usage": usage})

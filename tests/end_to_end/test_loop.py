@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 import re
+import shutil
 import socket
 import time
 import urllib.request
@@ -280,8 +281,10 @@ def _failed_gate(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, ada
         for folder in (domain, task, adapter):
             folder.mkdir()
         common, training = params.common, params.training
-        train_domain.run(params.train_domain, training, common, base=base, dataset=dataset, out=domain)
-        train_task.run(params.train_task, training, common, base=base, domain=domain, dataset=dataset, out=task)
+        given = {"base": base, "dataset": dataset, "checkpoints": tmp_path / "checkpoints"}
+        train_domain.run(params.train_domain, training, common, **given, out=domain)
+        shutil.rmtree(given["checkpoints"])
+        train_task.run(params.train_task, training, common, **given, domain=domain, out=task)
         compose.run(base=base, domain=domain, task=task, out=adapter)
     evaluated, champion = tmp_path / "evaluated", tmp_path / "champion"
     evaluated.mkdir()

@@ -58,7 +58,16 @@ def base_params() -> BaseParams:
 
 @pytest.fixture(scope="session")
 def training_params() -> TrainingParams:
-    return TrainingParams(strategy="lora", rank=4, alpha=8, dropout=0.0)
+    return TrainingParams(
+        strategy="lora",
+        rank=4,
+        alpha=8,
+        dropout=0.0,
+        rows_at_once=None,
+        gradient_checkpointing=False,
+        separate_texts=False,
+        checkpoint_steps=100,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -133,7 +142,8 @@ def tiny_adapter(
     from acclimate.model.train_domain import run
 
     out = tmp_path_factory.mktemp("adapter")
-    run(domain_params, training_params, common, base=tiny_base, dataset=dataset, out=out)
+    checkpoints = out / "checkpoints"  # none is due in so few steps
+    run(domain_params, training_params, common, base=tiny_base, dataset=dataset, out=out, checkpoints=checkpoints)
     return out
 
 

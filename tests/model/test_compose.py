@@ -37,10 +37,12 @@ def trained(
 ) -> tuple[Path, Path]:
     """The folders of a domain adapter and of a task adapter of another rank, trained upon it."""
     domain, task = tmp_path_factory.mktemp("domain"), tmp_path_factory.mktemp("task")
+    none = domain / "checkpoints"  # none is due in so few steps
     first = training_params.model_copy(update={"strategy": request.param})
     second = first.model_copy(update={"rank": 2})
-    train_domain.run(domain_params, first, common, base=tiny_base, dataset=dataset, out=domain)
-    train_task.run(task_params, second, common, base=tiny_base, domain=domain, dataset=dataset, out=task)
+    given = {"base": tiny_base, "dataset": dataset, "checkpoints": none}
+    train_domain.run(domain_params, first, common, **given, out=domain)
+    train_task.run(task_params, second, common, **given, domain=domain, out=task)
     return domain, task
 
 

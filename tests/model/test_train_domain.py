@@ -39,6 +39,7 @@ def train(
             base=base,
             dataset=dataset,
             out=out,
+            checkpoints=tmp_path / "checkpoints",
         )
         assert report.trained is not None
         return report.trained
@@ -136,7 +137,9 @@ def test_a_stage_that_is_off_says_so_and_needs_no_model(
 ) -> None:
     params = domain_params.model_copy(update={"enabled": False})
     nothing = tmp_path / "not there"
-    report = train_domain.run(params, training_params, common, base=nothing, dataset=nothing, out=tmp_path)
+    report = train_domain.run(
+        params, training_params, common, base=nothing, dataset=nothing, out=tmp_path, checkpoints=nothing
+    )
     assert (report.trained, report.headline()) == (None, "off")
     assert [path.name for path in tmp_path.iterdir()] == ["off.json"]
     assert json.loads((tmp_path / "off.json").read_text())["off"] == "train_domain.enabled is false in params.yaml"

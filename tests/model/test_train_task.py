@@ -37,6 +37,7 @@ def train(
             domain=domain,
             dataset=dataset,
             out=out,
+            checkpoints=tmp_path / "checkpoints",
         )
 
     return run
@@ -76,6 +77,12 @@ def test_a_dataset_without_pairs_is_the_users_fault(train: Train, tmp_path: Path
     with pytest.raises(UserError, match="holds no text of domain_questions") as fault:
         train(dataset=raw)
     assert "turn the stage off" in fault.value.fix
+
+
+def test_rows_too_short_for_any_answer_are_refused_with_the_dial(train: Train) -> None:
+    with pytest.raises(UserError, match="in 6 of 6 steps no answer would be read") as fault:
+        train(sequence_tokens=8, replay_share=0.0)
+    assert "train_task.sequence_tokens" in fault.value.fix
 
 
 def test_a_stage_that_is_off_says_so_and_needs_no_model(train: Train, tmp_path: Path) -> None:

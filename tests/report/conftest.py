@@ -187,6 +187,8 @@ def trained(start: str, steps: int, tokens: int, adapter_sha256: str) -> Trained
         dataset_tokens=300_000,
         steps=steps,
         trained_tokens=tokens,
+        rows_at_once=8,
+        halved=False,
         learned_tokens=tokens // 2,
         epochs=0.82,
         repeated=False,

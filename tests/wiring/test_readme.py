@@ -29,13 +29,19 @@ def test_addresses_are_the_default_ports() -> None:
         assert url in README
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        *("README.md", "docs/data.md", "docs/gate.md", "docs/registry.md", "docs/judging.md"),
-        *("inputs/README.md", "inputs/evaluation/README.md"),
-    ],
+PAGES = (
+    "README.md",
+    "docs/data.md",
+    "docs/gate.md",
+    "docs/judging.md",
+    "docs/registry.md",
+    "docs/training.md",
+    "inputs/README.md",
+    "inputs/evaluation/README.md",
 )
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_pictures_and_links_exist(page: str) -> None:
     text = (CHECKOUT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!http|#)([^)]+)\)", text):

@@ -27,22 +27,28 @@ def run(
     base: Path,
     dataset: Path,
     out: Path,
+    checkpoints: Path,
 ) -> TrainReport:
     """Train an adapter for `base` on the raw texts of `dataset` and write it to `out`.
 
+    Goes on from where an attempt that was killed left off in `checkpoints`, if that was the same training.
+
     Raises:
-        UserError: if there is no such text, the base is no model, or the loss stops being a number.
+        UserError: if there is no such text, the base is no model, the loss stops being a number or runs away, or
+            memory does not suffice.
     """
     if not params.enabled:
         return off("train_domain", out)
     from acclimate.model.adapter import load_base, load_tokenizer
     from acclimate.model.determinism import fix_randomness
-    from acclimate.model.training.adapting import Reading, adapt
+    from acclimate.model.training.adapting import Material, Settings, adapt
     from acclimate.model.training.batches import Shape, packed_stream
     from acclimate.model.training.texts import documents, read_rows
 
     fix_randomness(common)
     examples = documents(load_tokenizer(base), read_rows(dataset, KINDS))
     batches = packed_stream(examples, Shape(params.steps, params.batch_sequences, params.sequence_tokens))
-    reading = Reading("base", len(examples), sum(len(example.ids) for example in examples))
-    return adapt(load_base(base), batches, reading, section="train_domain", params=params, training=training, out=out)
+    tokens = sum(len(example.ids) for example in examples)
+    material = Material(batches, "base", sorted(base.glob("*.safetensors")), len(examples), tokens)
+    settings = Settings("train_domain", params, training, common)
+    return adapt(load_base(base), material, settings, out=out, checkpoints=checkpoints)

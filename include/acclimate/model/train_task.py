@@ -9,17 +9,18 @@ the pairs it reads general text of its own replay share, because what is not rep
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from acclimate.core.errors import UserError
 from acclimate.model.training.report import TrainReport, off
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from acclimate.core.params import CommonParams, TrainingParams, TrainTaskParams
-    from acclimate.model.training.adapting import Reading
-    from acclimate.model.training.batches import Batches
+    from acclimate.model.training.adapting import Material
 
 PAIRS, REPLAY = "domain_questions", "general_replay"
 STARTS = {"domain": "base with the domain adapter", "base": "base"}
@@ -34,23 +35,28 @@ def run(
     domain: Path,
     dataset: Path,
     out: Path,
+    checkpoints: Path,
 ) -> TrainReport:
     """Train an adapter for `base`, with the adapter in `domain` or without, on the pairs of `dataset`.
 
+    Goes on from where an attempt that was killed left off in `checkpoints`, if that was the same training.
+
     Raises:
         UserError: if there are no pairs, a model cannot be loaded, the tokenizer lacks what the template needs,
-            or the loss stops being a number.
+            the loss stops being a number or runs away, or memory does not suffice.
     """
     if not params.enabled:
         return off("train_task", out)
     from acclimate.model.adapter import load_tokenizer
     from acclimate.model.determinism import fix_randomness
-    from acclimate.model.training.adapting import adapt
+    from acclimate.model.training.adapting import Settings, adapt
 
     fix_randomness(common)
-    batches, reading = _batches(load_tokenizer(base), dataset, params)
-    model = _start(params, base, domain)
-    return adapt(model, batches, reading, section="train_task", params=params, training=training, out=out)
+    upon = [base, domain] if params.start_from == "domain" else [base]
+    files = [file for folder in upon for file in sorted(folder.glob("*.safetensors"))]
+    material = _material(load_tokenizer(base), dataset, params, files)
+    settings = Settings("train_task", params, training, common)
+    return adapt(_start(params, base, domain), material, settings, out=out, checkpoints=checkpoints)
 
 
 def _start(params: TrainTaskParams, base: Path, domain: Path) -> PreTrainedModel:
@@ -59,8 +65,10 @@ def _start(params: TrainTaskParams, base: Path, domain: Path) -> PreTrainedModel
     return load_adapted(base, domain) if params.start_from == "domain" else load_base(base)
 
 
-def _batches(tokenizer: PreTrainedTokenizerBase, dataset: Path, params: TrainTaskParams) -> tuple[Batches, Reading]:
-    from acclimate.model.training.adapting import Reading
+def _material(
+    tokenizer: PreTrainedTokenizerBase, dataset: Path, params: TrainTaskParams, start: Sequence[Path]
+) -> Material:
+    from acclimate.model.training.adapting import Material
     from acclimate.model.training.batches import Shape, packed_whole
     from acclimate.model.training.texts import conversations, documents, read_rows, with_replay
 
@@ -70,5 +78,12 @@ def _batches(tokenizer: PreTrainedTokenizerBase, dataset: Path, params: TrainTas
     shape = Shape(params.steps, params.batch_sequences, params.sequence_tokens)
     pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
     batches = packed_whole(with_replay(pairs, replay, params.replay_share), shape, pad=pad)
+    if batches.idle_steps:
+        raise UserError(
+            f"in {batches.idle_steps} of {params.steps} steps no answer would be read: questions with their context "
+            f"fill train_task.sequence_tokens, {params.sequence_tokens}",
+            why="only answers are learned",
+            fix="raise train_task.sequence_tokens in params.yaml",
+        )
     tokens = sum(len(example.ids) for example in (*pairs, *replay))
-    return batches, Reading(STARTS[params.start_from], len(pairs) + len(replay), tokens)
+    return Material(batches, STARTS[params.start_from], start, len(pairs) + len(replay), tokens)

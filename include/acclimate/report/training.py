@@ -82,7 +82,9 @@ def _adapter(name: str, done: Trained | None) -> list[Block]:
         ("loss", f"{formats.decimal(done.first_loss)} → {formats.decimal(done.final_loss)}"),
     )
     repeated = "The texts were too few for the steps and were read more than once."
-    return [Facts(rows), *([Note(repeated, "warning")] if done.repeated else [])]
+    halved = f"Memory ran out on the way: from then on {done.rows_at_once} sequences went through the model at once."
+    notes = [*([repeated] if done.repeated else []), *([halved] if done.halved else [])]
+    return [Facts(rows), *(Note(note, "warning") for note in notes)]
 
 
 def _composed(report: ComposeReport | Missing) -> list[Block]:

@@ -58,6 +58,10 @@ class TrainingParams(Section):
     rank: Count
     alpha: Count
     dropout: Share
+    rows_at_once: Count | None
+    gradient_checkpointing: bool
+    separate_texts: bool
+    checkpoint_steps: Count
 
 
 class TrainDomainParams(Section):

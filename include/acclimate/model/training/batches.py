@@ -50,6 +50,11 @@ class Batches:
         return self.ids.size - self.padding
 
     @property
+    def idle_steps(self) -> int:
+        """Steps in which nothing would be learned."""
+        return int((~(self.labels[:, :, 1:] != UNLEARNED).any(axis=(1, 2))).sum())
+
+    @property
     def learned(self) -> int:
         """Tokens with a loss; the first of a row is never predicted."""
         return int((self.labels[:, :, 1:] != UNLEARNED).sum())

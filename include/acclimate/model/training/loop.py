@@ -1,22 +1,24 @@
 """The steps themselves: forward, backward, clip, AdamW, at a learning rate that rises and falls.
 
-    losses = fit(model, batches, dials)
+    fitted = fit(model, batches, dials, journal=journal)
 
-Given the same batches it takes the same steps as transformers' Trainer with its defaults (AdamW with
-betas .9 and .999, no decay, gradients clipped to norm 1), without what a general trainer does besides.
+Given the same batches it takes the steps of transformers' Trainer with its defaults (AdamW with betas .9 and .999, no
+decay, gradients clipped to norm 1), without what a general trainer does besides.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from acclimate.core.progress import progress
 from acclimate.model.precision import autocast
 from acclimate.model.training.batches import UNLEARNED, Batches
-from acclimate.model.training.guards import require_number
+from acclimate.model.training.checkpoints import Journal, Position
+from acclimate.model.training.guards import no_memory, out_of_memory, require_convergence, require_number
+from acclimate.model.training.losses import TokenLoss
 
 if TYPE_CHECKING:
     import torch
@@ -38,26 +40,72 @@ class Dials:
     learning_rate: float
     schedule: Literal["cosine", "linear"]
     warmup_steps: int
+    rows_at_once: int
+    """Sequences per forward pass; a step's gradient is that of all its sequences whatever this is."""
+    separate: bool
+    """Whether texts in one row are kept from seeing each other."""
 
 
-def fit(model: PeftModel, batches: Batches, dials: Dials, *, penalty: Penalty | None = None) -> list[float]:
-    """Train the trainable weights of `model` in place; the loss of every step, in nats per learned token.
+@dataclass(frozen=True)
+class Fitted:
+    """How training went."""
+
+    losses: list[float]
+    """Of every step, in nats per learned token, before its update."""
+    rows_at_once: int
+    """As it was in the end."""
+    halved: bool
+    """Whether memory ran out, once, and the rows at once were halved."""
+
+
+@dataclass
+class _Run:
+    """One training run on its way."""
+
+    model: PeftModel
+    batches: Batches
+    dials: Dials
+    penalty: Penalty | None
+    optimizer: torch.optim.Optimizer
+    token_loss: TokenLoss
+    rows_at_once: int
+    halved: bool = False
+    losses: list[float] = field(default_factory=list)
+
+
+def fit(
+    model: PeftModel,
+    batches: Batches,
+    dials: Dials,
+    *,
+    journal: Journal | None = None,
+    penalty: Penalty | None = None,
+) -> Fitted:
+    """Train the trainable weights of `model` in place.
+
+    Args:
+        model: in which some weights require a gradient.
+        batches: read in order, once.
+        dials: how.
+        journal: checkpoints to go on from and to write; None keeps none.
+        penalty: is added to every step's loss; what is reported is the loss without it.
 
     Raises:
-        UserError: if a loss or a gradient stops being a number.
+        UserError: if a loss or a gradient stops being a number, training diverges, or memory runs out twice.
     """
-    optimizer = _optimizer(model, dials)
+    run = _Run(model, batches, dials, penalty, _optimizer(model, dials), TokenLoss(model.eval()), dials.rows_at_once)
+    if journal is not None and (found := journal.resume(model, run.optimizer)):
+        run.losses, run.rows_at_once, run.halved = found.losses, found.rows_at_once, found.halved
     steps = len(batches.ids)
-    losses: list[float] = []
     model.train()
-    bar = progress(range(steps), "training", unit="step")
+    bar = progress(range(len(run.losses), steps), "training", unit="step")
     for step in bar:
-        for group in optimizer.param_groups:
-            group["lr"] = dials.learning_rate * learning_rate_share(step, steps, dials)
-        losses.append(_step(model, batches, step, optimizer, penalty=penalty, section=dials.section))
-        bar.set_postfix(loss=f"{losses[-1]:.3f}", refresh=False)
+        _step(run, step)
+        bar.set_postfix(loss=f"{run.losses[-1]:.3f}", refresh=False)
+        if journal is not None and journal.due(step + 1, steps):
+            journal.write(Position(step + 1, run.losses, run.rows_at_once, run.halved), model, run.optimizer)
     model.eval()
-    return losses
+    return Fitted(run.losses, run.rows_at_once, run.halved)
 
 
 def learning_rate_share(step: int, steps: int, dials: Dials) -> float:
@@ -75,38 +123,64 @@ def _optimizer(model: PeftModel, dials: Dials) -> torch.optim.Optimizer:
     return torch.optim.AdamW(weights, lr=dials.learning_rate, weight_decay=0.0, fused=True)
 
 
-def _step(
-    model: PeftModel,
-    batches: Batches,
-    step: int,
-    optimizer: torch.optim.Optimizer,
-    *,
-    penalty: Penalty | None,
-    section: str,
-) -> float:
-    """One update; the mean loss of the step's learned tokens before it."""
+def _step(run: _Run, step: int) -> None:
+    """One update; its loss joins `run.losses`."""
     import torch
 
-    loss = _backward(model, batches, step)
+    section = run.dials.section
+    loss = _backward_within_memory(run, step)
     require_number(loss, "loss", step + 1, section)
-    if penalty is not None:
-        penalty(model).backward()  # type: ignore[no-untyped-call]  # torch
-    weights: list[Any] = [weight for group in optimizer.param_groups for weight in group["params"]]
+    run.losses.append(loss)
+    require_convergence(run.losses, section)
+    if run.penalty is not None:
+        run.penalty(run.model).backward()  # type: ignore[no-untyped-call]  # torch
+    weights: list[Any] = [weight for group in run.optimizer.param_groups for weight in group["params"]]
     norm = torch.nn.utils.clip_grad_norm_(weights, MAX_GRADIENT_NORM)
     require_number(float(norm), "gradient norm", step + 1, section)
-    optimizer.step()
-    optimizer.zero_grad()
-    return loss
+    for group in run.optimizer.param_groups:
+        group["lr"] = run.dials.learning_rate * learning_rate_share(step, len(run.batches.ids), run.dials)
+    run.optimizer.step()
+    run.optimizer.zero_grad()
 
 
-def _backward(model: PeftModel, batches: Batches, step: int) -> float:
-    """Leave the gradient of the step's mean loss in the weights, and return the loss."""
+def _backward_within_memory(run: _Run, step: int) -> float:
+    """`_backward`; if memory runs out, once in a run, again from the step's beginning with half the rows at once."""
     import torch
 
-    ids = torch.from_numpy(batches.ids[step]).to(model.device)
-    labels = torch.from_numpy(batches.labels[step]).to(model.device)
+    drawn = torch.get_rng_state()
+    try:
+        return _backward(run, step)
+    except (MemoryError, RuntimeError) as fault:
+        if not out_of_memory(fault):
+            raise
+        if run.halved or run.rows_at_once == 1:
+            raise no_memory(run.rows_at_once, run.halved, run.dials.section) from None
+    # Outside the handler, whose traceback holds on to what the failed pass had allocated.
+    run.rows_at_once, run.halved = -(-run.rows_at_once // 2), True
+    print(f"memory ran out at step {step + 1}: on with {run.rows_at_once} sequences per forward pass", flush=True)
+    run.optimizer.zero_grad()
+    torch.set_rng_state(drawn)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return _backward_within_memory(run, step)
+
+
+def _backward(run: _Run, step: int) -> float:
+    """Leave the gradient of the step's mean loss over learned tokens in the weights, and return the loss."""
+    import torch
+
+    device = run.model.device
+    ids, labels, positions = (
+        torch.from_numpy(array[step]).to(device)
+        for array in (run.batches.ids, run.batches.labels, run.batches.positions)
+    )
+    # Of the whole step: a mean of means would weigh a learned token by how many others its pass happens to hold.
     learned = int((labels[:, 1:] != UNLEARNED).sum())
-    with autocast(model.device):
-        loss = model(input_ids=ids, labels=labels, num_items_in_batch=learned).loss
-    loss.backward()
-    return float(loss.detach())
+    total = 0.0
+    for begin in range(0, len(ids), run.rows_at_once):
+        rows = slice(begin, begin + run.rows_at_once)
+        with autocast(device):
+            loss = run.token_loss(ids[rows], labels[rows], positions[rows] if run.dials.separate else None) / learned
+        loss.backward()  # type: ignore[no-untyped-call]  # torch
+        total += float(loss.detach())
+    return total

@@ -29,6 +29,10 @@ class Trained:
     steps: int
     trained_tokens: int
     """Tokens that went through the model, padding not counted."""
+    rows_at_once: int
+    """Sequences per forward pass, in the end."""
+    halved: bool
+    """Whether memory ran out on the way, and the sequences per forward pass were halved."""
     learned_tokens: int
     """Of these, the ones with a loss: all of a raw text, the response of a pair."""
     epochs: float
@@ -53,6 +57,7 @@ class TrainReport:
             return "off"
         done = self.trained
         again = f"; the texts were repeated, {done.epochs:.1f} epochs" if done.repeated else ""
+        again += f"; memory ran out once: {done.rows_at_once} sequences per forward pass" if done.halved else ""
         return (
             f"loss {done.first_loss:.3f} → {done.final_loss:.3f} over {done.steps:,} steps, "
             f"{done.trained_tokens:,} tokens; {done.trainable_parameters:,} trainable parameters "
