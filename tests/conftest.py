@@ -129,14 +129,23 @@ def adapt(checkout: Path) -> None:
     domain, task, adapter, quantized = (checkout / "artifacts" / name for name in names)
     for folder in (domain, task, adapter, quantized):
         folder.mkdir()
-    none = checkout / "checkpoints"  # none is due in so few steps
+    general, none = checkout / "general.parquet", checkout / "checkpoints"  # none is due in so few steps
     given = {"base": base, "dataset": dataset, "checkpoints": none}
     training, common = params.training, params.common
     reports = {
-        "train_domain": train_domain.run(params.train_domain, training, common, **given, out=domain),
+        "train_domain": train_domain.run(params.train_domain, training, common, **given, general=general, out=domain),
         "train_task": train_task.run(params.train_task, training, common, **given, domain=domain, out=task),
     }
-    composed = compose.run(base=base, domain=domain, task=task, out=adapter)
+    composed = compose.run(
+        params.compose,
+        params.train_task,
+        params.common,
+        base=base,
+        domain=domain,
+        task=task,
+        dataset=dataset,
+        out=adapter,
+    )
     for stage, report in {**reports, "compose": composed}.items():
         write_report(report_path(stage, checkout), stage, report)
     small = quantize.run(params.quantize, params.common, base=base, adapter=adapter, dataset=dataset, out=quantized)

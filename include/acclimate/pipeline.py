@@ -165,8 +165,12 @@ STAGES: dict[str, Stage] = {
             "train_domain",
             "acclimate.model.train_domain",
             ("train_domain", "training", "common"),
-            {"base": "artifacts/base", "dataset": "artifacts/mix/train.jsonl"},
-            certified=("dataset",),
+            {
+                "base": "artifacts/base",
+                "dataset": "artifacts/mix/train.jsonl",
+                "general": "artifacts/decontaminate/general.parquet",
+            },
+            certified=("dataset", "general"),
             resumes=True,
             libraries=(*_TORCH, "peft"),
         ),
@@ -182,8 +186,14 @@ STAGES: dict[str, Stage] = {
         Stage(
             "compose",
             "acclimate.model.compose",
-            (),
-            {"base": "artifacts/base", "domain": "artifacts/train_domain", "task": "artifacts/train_task"},
+            ("compose", "train_task", "common"),
+            {
+                "base": "artifacts/base",
+                "domain": "artifacts/train_domain",
+                "task": "artifacts/train_task",
+                "dataset": "artifacts/mix/train.jsonl",
+            },
+            libraries=(*_TORCH, "peft"),
         ),
         Stage(
             "evaluate",
@@ -301,7 +311,7 @@ def run_stage(name: str, *, started: float) -> Report:
     _let_waiting_threads_sleep()
     _keep_libraries_quiet()
     sections = [params.section(section) for section in stage.sections]
-    if all(getattr(section, "enabled", True) for section in sections):  # a stage that is off loads nothing
+    if getattr(sections[0], "enabled", True):  # a stage that is off loads nothing
         for library in stage.libraries:
             importlib.import_module(library)
     module = importlib.import_module(stage.module)

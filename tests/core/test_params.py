@@ -91,11 +91,19 @@ def test_a_codec_that_is_not_of_text_is_no_encoding(tmp_path: Path, text: str, c
         ("flag_words: 8", "flag_words: 14", "must not exceed drop_words"),
         ("validation_share: 0.2", "validation_share: 0.9", "leave a share for training"),
         ("name: inputs", "name: standard_library", "distinct names"),
+        ("combination: cat ", "combination: ties", "the task adapter was trained upon the whole domain adapter"),
+        ("task_weight: 1.0", "task_weight: 0.5", "train both adapters with train_task.start_from: base"),
     ],
 )
 def test_sections_check_what_no_single_value_shows(tmp_path: Path, text: str, old: str, new: str, reason: str) -> None:
     assert old in text
     assert reason in _fault(tmp_path, text.replace(old, new))
+
+
+def test_a_penalty_on_a_change_that_is_not_added_is_refused(tmp_path: Path, text: str) -> None:
+    changes = {"training.strategy": "dora", "train_domain.penalty": "ewc"}
+    message = _fault(tmp_path, with_changes(text, changes))
+    assert "train_domain.penalty is ewc and training.strategy is dora" in message
 
 
 def test_a_file_that_is_not_yaml_names_the_line(tmp_path: Path) -> None:

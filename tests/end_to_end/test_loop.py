@@ -282,10 +282,20 @@ def _failed_gate(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, ada
             folder.mkdir()
         common, training = params.common, params.training
         given = {"base": base, "dataset": dataset, "checkpoints": tmp_path / "checkpoints"}
-        train_domain.run(params.train_domain, training, common, **given, out=domain)
+        general = demo.run / "artifacts/decontaminate/general.parquet"
+        train_domain.run(params.train_domain, training, common, **given, general=general, out=domain)
         shutil.rmtree(given["checkpoints"])
         train_task.run(params.train_task, training, common, **given, domain=domain, out=task)
-        compose.run(base=base, domain=domain, task=task, out=adapter)
+        compose.run(
+            params.compose,
+            params.train_task,
+            common,
+            base=base,
+            domain=domain,
+            task=task,
+            dataset=dataset,
+            out=adapter,
+        )
     evaluated, champion = tmp_path / "evaluated", tmp_path / "champion"
     evaluated.mkdir()
     champion.mkdir()

@@ -14,6 +14,7 @@ from acclimate.core.params import (
     CommonParams,
     ObserveParams,
     ScoreParams,
+    StepsParams,
     TrainDomainParams,
     TrainingParams,
     TrainTaskParams,
@@ -80,13 +81,17 @@ def domain_params() -> TrainDomainParams:
         learning_rate=0.01,
         schedule="cosine",
         warmup_share=0.1,
+        replay_order="even",
+        penalty="none",
+        penalty_weight=1.0,
     )
 
 
 @pytest.fixture(scope="session")
 def task_params(domain_params: TrainDomainParams) -> TrainTaskParams:
+    steps = {name: getattr(domain_params, name) for name in StepsParams.model_fields}
     own = {"start_from": "domain", "template": "plain", "replay_share": 0.2, "sequence_tokens": 64}
-    return TrainTaskParams.model_validate({**domain_params.model_dump(), **own})
+    return TrainTaskParams.model_validate({**steps, **own})
 
 
 @pytest.fixture(scope="session")
@@ -138,12 +143,15 @@ def tiny_adapter(
     common: CommonParams,
     tiny_base: Path,
     dataset: Path,
+    general: Path,
 ) -> Path:
     from acclimate.model.train_domain import run
 
     out = tmp_path_factory.mktemp("adapter")
-    checkpoints = out / "checkpoints"  # none is due in so few steps
-    run(domain_params, training_params, common, base=tiny_base, dataset=dataset, out=out, checkpoints=checkpoints)
+    inputs = {"base": tiny_base, "dataset": dataset, "general": general}
+    run(
+        domain_params, training_params, common, **inputs, out=out, checkpoints=out / "checkpoints"
+    )  # none is due so soon
     return out
 
 

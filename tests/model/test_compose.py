@@ -1,4 +1,4 @@
-"""What is composed is the very model that the last adapter was trained in."""
+"""What is composed is the very model that was trained, or says how near it comes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,38 @@ import torch
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import sha256, write_json
-from acclimate.core.params import CommonParams, TrainDomainParams, TrainingParams, TrainTaskParams
+from acclimate.core.params import CommonParams, ComposeParams, TrainDomainParams, TrainingParams, TrainTaskParams
 from acclimate.model import compose, train_domain, train_task
 from acclimate.model.adapter import attach, load_adapted, load_base
+from acclimate.model.composing import export_check
 
 IDS = torch.arange(3, 27).reshape(2, 12)
+SUM = ComposeParams(combination="cat", domain_weight=1.0, task_weight=1.0, density=0.5)
 
 
 def logits(model: torch.nn.Module) -> torch.Tensor:
     with torch.inference_mode():
         result: torch.Tensor = model.eval()(input_ids=IDS).logits
     return result
+
+
+class Composer:
+    """The stage with everything that stays the same in these tests."""
+
+    def __init__(self, task_params: TrainTaskParams, common: CommonParams, base: Path, dataset: Path) -> None:
+        self.task_params, self.common, self.base, self.dataset = task_params, common, base, dataset
+
+    def __call__(
+        self, domain: Path, task: Path, out: Path, *, params: ComposeParams = SUM, start_from: str = "domain"
+    ) -> compose.ComposeReport:
+        task_params = self.task_params.model_copy(update={"start_from": start_from})
+        inputs = {"base": self.base, "domain": domain, "task": task, "dataset": self.dataset}
+        return compose.run(params, task_params, self.common, **inputs, out=out)
+
+
+@pytest.fixture(scope="module")
+def composer(task_params: TrainTaskParams, common: CommonParams, tiny_base: Path, dataset: Path) -> Composer:
+    return Composer(task_params, common, tiny_base, dataset)
 
 
 @pytest.fixture(scope="module", params=["lora", "rslora", "dora"])
@@ -34,6 +55,7 @@ def trained(
     common: CommonParams,
     tiny_base: Path,
     dataset: Path,
+    general: Path,
 ) -> tuple[Path, Path]:
     """The folders of a domain adapter and of a task adapter of another rank, trained upon it."""
     domain, task = tmp_path_factory.mktemp("domain"), tmp_path_factory.mktemp("task")
@@ -41,48 +63,112 @@ def trained(
     first = training_params.model_copy(update={"strategy": request.param})
     second = first.model_copy(update={"rank": 2})
     given = {"base": tiny_base, "dataset": dataset, "checkpoints": none}
-    train_domain.run(domain_params, first, common, **given, out=domain)
+    train_domain.run(domain_params, first, common, **given, general=general, out=domain)
     train_task.run(task_params, second, common, **given, domain=domain, out=task)
     return domain, task
 
 
+@pytest.fixture(scope="module")
+def side_by_side(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_adapter: Path,
+    task_params: TrainTaskParams,
+    training_params: TrainingParams,
+    common: CommonParams,
+    tiny_base: Path,
+    dataset: Path,
+) -> tuple[Path, Path]:
+    """A domain adapter and a task adapter of another rank, both trained on the bare base."""
+    task = tmp_path_factory.mktemp("task")
+    params = task_params.model_copy(update={"start_from": "base"})
+    second = training_params.model_copy(update={"rank": 2})
+    given = {"base": tiny_base, "dataset": dataset, "checkpoints": task / "checkpoints"}
+    train_task.run(params, second, common, **given, domain=tiny_adapter, out=task)
+    return tiny_adapter, task
+
+
 def test_the_composed_adapter_is_both_one_upon_the_other(
-    trained: tuple[Path, Path], tiny_base: Path, tmp_path: Path
+    trained: tuple[Path, Path], composer: Composer, tiny_base: Path, tmp_path: Path
 ) -> None:
     domain, task = trained
-    report = compose.run(base=tiny_base, domain=domain, task=task, out=tmp_path)
+    report = composer(domain, task, tmp_path)
     stacked = logits(attach(load_adapted(tiny_base, domain), task))
     torch.testing.assert_close(logits(load_adapted(tiny_base, tmp_path)), stacked, atol=1e-4, rtol=1e-4)
     assert (logits(load_base(tiny_base)) - stacked).abs().max() > 0.01
-    assert report.headline().startswith("train_domain (rank 4) + train_task (rank 2): one adapter of rank 6")
+    assert report.headline().startswith(
+        "train_domain (rank 4) + train_task (rank 2), sequential: one adapter of rank 6"
+    )
     assert report.adapter_sha256 == sha256(tmp_path / "adapter_model.safetensors")
+    assert report.merged.logits < 1e-4
 
 
-def test_the_composed_adapter_is_an_ordinary_one(trained: tuple[Path, Path], tiny_base: Path, tmp_path: Path) -> None:
-    domain, task = trained
-    compose.run(base=tiny_base, domain=domain, task=task, out=tmp_path)
+def test_the_composed_adapter_is_an_ordinary_one(
+    trained: tuple[Path, Path], composer: Composer, tmp_path: Path
+) -> None:
+    composer(*trained, tmp_path)
     config = json.loads((tmp_path / "adapter_config.json").read_text())
     assert (config["r"], config["lora_alpha"], config["use_rslora"]) == (6, 6, False)
     assert config["base_model_name_or_path"] == "artifacts/base"
 
 
+def test_adapters_trained_side_by_side_are_stacked_exactly(
+    side_by_side: tuple[Path, Path], composer: Composer, tiny_base: Path, tmp_path: Path
+) -> None:
+    report = composer(*side_by_side, tmp_path, start_from="base")
+    assert (report.combination, report.rank, report.kept_share) == ("stacked", 6, 1)
+    both = export_check.beside(tiny_base, [(folder, 1.0) for folder in side_by_side])
+    torch.testing.assert_close(logits(load_adapted(tiny_base, tmp_path)), logits(both), atol=1e-4, rtol=1e-4)
+
+
+def test_weights_scale_what_each_adapter_does(
+    side_by_side: tuple[Path, Path], composer: Composer, tiny_base: Path, tmp_path: Path
+) -> None:
+    params = SUM.model_copy(update={"domain_weight": 0.0, "task_weight": 2.0})
+    report = composer(*side_by_side, tmp_path, params=params, start_from="base")
+    assert report.combination == "weighted, cat"
+    assert [part.weight for part in report.parts] == [0.0, 2.0]
+    twice = export_check.beside(tiny_base, [(side_by_side[1], 2.0)])
+    torch.testing.assert_close(logits(load_adapted(tiny_base, tmp_path)), logits(twice), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("combination", ["linear", "ties", "dare"])
+def test_what_is_cut_back_to_one_rank_says_how_much_that_holds(
+    combination: str, side_by_side: tuple[Path, Path], composer: Composer, tmp_path: Path
+) -> None:
+    params = SUM.model_copy(update={"combination": combination})
+    report = composer(*side_by_side, tmp_path, params=params, start_from="base")
+    assert (report.combination, report.rank) == (f"weighted, {combination}", 4)
+    assert 0.1 < report.kept_share < 1
+    assert "that holds" in report.headline()
+
+
+def test_a_merged_model_that_is_another_stops_the_stage(
+    side_by_side: tuple[Path, Path], composer: Composer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Less than any rounding is allowed: the stage must compare, and must stop.
+    monkeypatch.setattr(export_check, "MAX_LOGIT_DIFFERENCE", 0.0)
+    with pytest.raises(UserError, match=r"for equal inputs model\.layers\.\d\..* differs most"):
+        composer(*side_by_side, tmp_path, start_from="base")
+
+
 def test_an_adapter_that_is_alone_is_passed_on_byte_for_byte(
-    tiny_adapter: Path, tiny_base: Path, tmp_path: Path
+    tiny_adapter: Path, composer: Composer, tmp_path: Path
 ) -> None:
     off, out = tmp_path / "off", tmp_path / "out"
     write_json(off / "off.json", {"off": "train_task.enabled is false in params.yaml"})
     out.mkdir()
-    report = compose.run(base=tiny_base, domain=tiny_adapter, task=off, out=out)
+    report = composer(tiny_adapter, off, out)
     assert [part.stage for part in report.parts] == ["train_domain"]
+    assert report.combination == "alone"
     for name in ("adapter_model.safetensors", "adapter_config.json"):
         assert (out / name).read_bytes() == (tiny_adapter / name).read_bytes()
 
 
 def test_half_an_adapter_is_refused_with_the_stage_that_makes_it(
-    tiny_adapter: Path, tiny_base: Path, tmp_path: Path
+    tiny_adapter: Path, composer: Composer, tmp_path: Path
 ) -> None:
     half = Path(shutil.copytree(tiny_adapter, tmp_path / "half"))
     (half / "adapter_config.json").unlink()
     with pytest.raises(UserError, match=r"has no adapter_config\.json") as fault:
-        compose.run(base=tiny_base, domain=tiny_adapter, task=half, out=tmp_path)
+        composer(tiny_adapter, half, tmp_path)
     assert fault.value.fix == "run `dvc repro train_task`"

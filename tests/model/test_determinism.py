@@ -23,7 +23,7 @@ common = CommonParams.model_validate_json(sys.argv[2])
 base.run(BaseParams.model_validate_json(sys.argv[3]), common, general=Path(sys.argv[6]), out=root / "base")
 train_domain.run(TrainDomainParams.model_validate_json(sys.argv[4]), TrainingParams.model_validate_json(sys.argv[5]),
                  common, base=root / "base", dataset=Path(sys.argv[7]), out=root / "train",
-                 checkpoints=root / "checkpoints")
+                 general=Path(sys.argv[6]), checkpoints=root / "checkpoints")
 """
 
 

@@ -12,6 +12,7 @@ from acclimate.core.files import sha256
 from acclimate.core.params import CommonParams, TrainDomainParams, TrainingParams
 from acclimate.model import train_domain
 from acclimate.model.adapter import load_tokenizer
+from acclimate.model.composing.changes import read_changes
 from acclimate.model.packing import stream, token_ids
 from acclimate.model.training.report import Trained
 
@@ -25,6 +26,7 @@ def train(
     common: CommonParams,
     tiny_base: Path,
     dataset: Path,
+    general: Path,
     tmp_path: Path,
 ) -> Train:
     """train(steps=…, strategy=…, dataset=…, base=…, out=…): what the stage reports, with these dials changed."""
@@ -38,6 +40,7 @@ def train(
             common,
             base=base,
             dataset=dataset,
+            general=general,
             out=out,
             checkpoints=tmp_path / "checkpoints",
         )
@@ -137,9 +140,35 @@ def test_a_stage_that_is_off_says_so_and_needs_no_model(
 ) -> None:
     params = domain_params.model_copy(update={"enabled": False})
     nothing = tmp_path / "not there"
-    report = train_domain.run(
-        params, training_params, common, base=nothing, dataset=nothing, out=tmp_path, checkpoints=nothing
-    )
+    inputs = {"base": nothing, "dataset": nothing, "general": nothing, "checkpoints": nothing}
+    report = train_domain.run(params, training_params, common, **inputs, out=tmp_path)
     assert (report.trained, report.headline()) == (None, "off")
     assert [path.name for path in tmp_path.iterdir()] == ["off.json"]
     assert json.loads((tmp_path / "off.json").read_text())["off"] == "train_domain.enabled is false in params.yaml"
+
+
+def test_a_heavy_penalty_keeps_the_weights_where_they_were(train: Train, tmp_path: Path) -> None:
+    free, held = tmp_path / "free", tmp_path / "held"
+    assert train(out=free, steps=20).penalty is None
+    done = train(out=held, steps=20, penalty="l2_sp", penalty_weight=100.0)
+    assert squared_change(held) < squared_change(free) / 4
+    assert done.penalty == "L2-SP, weight 100"
+
+
+def test_what_general_text_needs_is_measured_and_its_cost_reported(train: Train, tmp_path: Path) -> None:
+    free, held = train(out=tmp_path / "free"), train(out=tmp_path / "held", penalty="ewc", penalty_weight=1e4)
+    assert free.adapter_sha256 != held.adapter_sha256
+    assert held.penalty is not None
+    assert held.penalty.startswith("EWC, weight 10000, measured on ")
+    assert held.penalty_cost is not None
+    assert held.penalty_cost > 0
+
+
+def squared_change(adapter: Path) -> float:
+    return sum(float((up @ down).square().sum()) for up, down in read_changes(adapter).values())
+
+
+def test_the_replays_order_changes_what_is_learned_when_and_nothing_else(train: Train, tmp_path: Path) -> None:
+    even, rising = train(out=tmp_path / "even"), train(out=tmp_path / "rising", replay_order="rising")
+    assert (even.texts, even.dataset_tokens) == (rising.texts, rising.dataset_tokens)
+    assert even.adapter_sha256 != rising.adapter_sha256

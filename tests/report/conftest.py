@@ -30,6 +30,7 @@ from acclimate.model.base import BaseReport
 from acclimate.model.baseline import BaselineReport
 from acclimate.model.compare import Pair, Rows
 from acclimate.model.compose import ComposeReport, Part
+from acclimate.model.composing.export_check import Difference
 from acclimate.model.evaluate import Champion, EvaluateReport
 from acclimate.model.gate import GateReport
 from acclimate.model.grounds import Grounds
@@ -171,7 +172,13 @@ def model_reports() -> dict[str, Any]:
         "train_domain": TrainReport(trained("base", 120, 245_760, "1" * 64)),
         "train_task": TrainReport(trained("base with the domain adapter", 40, 80_000, "2" * 64)),
         "compose": ComposeReport(
-            [Part("train_domain", 16, "1" * 64), Part("train_task", 16, "2" * 64)], rank=32, adapter_sha256="a" * 64
+            [Part("train_domain", 16, 1.0, "1" * 64), Part("train_task", 16, 1.0, "2" * 64)],
+            combination="sequential",
+            kept_share=1.0,
+            rank=32,
+            merged=Difference(1.9e-5, "model.layers.3.mlp.down_proj", 2.4e-6, 1024),
+            allowed_difference=1e-3,
+            adapter_sha256="a" * 64,
         ),
     }
 
@@ -195,6 +202,8 @@ def trained(start: str, steps: int, tokens: int, adapter_sha256: str) -> Trained
         first_loss=4.101,
         final_loss=2.873,
         loss_curve=[[3, 4.0], [6, 3.4], [9, 3.0]],
+        penalty="EWC, weight 1, measured on 64,000 tokens of general text",
+        penalty_cost=0.0213,
         adapter_sha256=adapter_sha256,
     )
 

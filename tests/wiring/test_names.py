@@ -18,7 +18,7 @@ DVC = yaml.safe_load((CHECKOUT / "dvc.yaml").read_text())["stages"]
 
 # baseline, evaluate and evaluate_quantized score models alike, by one section of their own; both train stages have
 # the kind of adapter in common.
-WITHOUT_SECTION = {"baseline", "compose", "evaluate"}
+WITHOUT_SECTION = {"baseline", "evaluate"}
 SHARED_SECTIONS = {"common", "score", "training"}
 SECTIONS_OF_ACTIONS = {"judge", "package", "registry", "drift"}
 

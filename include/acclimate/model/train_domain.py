@@ -3,7 +3,9 @@ r"""Train the domain adapter: further pre-training on raw text (Gururangan et al
     artifacts/mix/train.jsonl     {"id": "9f2c…", "kind": "domain_documents", "text": "numpy.argsort\n\n…"}
     artifacts/train_domain/       adapter_model.safetensors, adapter_config.json; off.json while the stage is off
 
-Read are the kinds domain_documents and general_replay, in the mix's own order and proportion, one after the other.
+Read are the kinds domain_documents and general_replay, in the mix's own proportion, one after the other, and in its
+order unless the replay's share is to rise or fall. A penalty on the change of the weights may keep what general text
+needs (docs/model.md).
 """
 
 from __future__ import annotations
@@ -14,9 +16,13 @@ from typing import TYPE_CHECKING
 from acclimate.model.training.report import TrainReport, off
 
 if TYPE_CHECKING:
-    from acclimate.core.params import CommonParams, TrainDomainParams, TrainingParams
+    from transformers import PreTrainedTokenizerBase
 
-KINDS = ("domain_documents", "general_replay")
+    from acclimate.core.params import CommonParams, TrainDomainParams, TrainingParams
+    from acclimate.model.training.texts import Example
+
+REPLAY = "general_replay"
+KINDS = ("domain_documents", REPLAY)
 
 
 def run(
@@ -26,12 +32,14 @@ def run(
     *,
     base: Path,
     dataset: Path,
+    general: Path,
     out: Path,
     checkpoints: Path,
 ) -> TrainReport:
     """Train an adapter for `base` on the raw texts of `dataset` and write it to `out`.
 
-    Goes on from where an attempt that was killed left off in `checkpoints`, if that was the same training.
+    Goes on from where an attempt that was killed left off in `checkpoints`, if that was the same training. In `general`
+    stands the general text that a penalty is to keep; without one it is not read.
 
     Raises:
         UserError: if there is no such text, the base is no model, the loss stops being a number or runs away, or
@@ -41,14 +49,34 @@ def run(
         return off("train_domain", out)
     from acclimate.model.adapter import load_base, load_tokenizer
     from acclimate.model.determinism import fix_randomness
+    from acclimate.model.forgetting.restraint import restraint
     from acclimate.model.training.adapting import Material, Settings, adapt
     from acclimate.model.training.batches import Shape, packed_stream
-    from acclimate.model.training.texts import documents, read_rows
 
     fix_randomness(common)
-    examples = documents(load_tokenizer(base), read_rows(dataset, KINDS))
+    tokenizer = load_tokenizer(base)
+    examples = _examples(params, tokenizer, dataset)
     batches = packed_stream(examples, Shape(params.steps, params.batch_sequences, params.sequence_tokens))
+    # A checkpoint is for one penalty too, and EWC's is made of the general text.
+    started_from = [*sorted(base.glob("*.safetensors")), *([general] if params.penalty == "ewc" else [])]
     tokens = sum(len(example.ids) for example in examples)
-    material = Material(batches, "base", sorted(base.glob("*.safetensors")), len(examples), tokens)
+    material = Material(batches, "base", started_from, len(examples), tokens)
     settings = Settings("train_domain", params, training, common)
-    return adapt(load_base(base), material, settings, out=out, checkpoints=checkpoints)
+    held = restraint(params, general, tokenizer, seed=common.seed)
+    return adapt(load_base(base), material, settings, out=out, checkpoints=checkpoints, restraint=held)
+
+
+def _examples(params: TrainDomainParams, tokenizer: PreTrainedTokenizerBase, dataset: Path) -> list[Example]:
+    """The texts in the order in which they are read."""
+    import numpy as np
+
+    from acclimate.model.forgetting.replay_order import progressive
+    from acclimate.model.training.texts import documents, read_rows
+
+    rows = read_rows(dataset, KINDS)
+    examples = documents(tokenizer, rows)
+    if params.replay_order == "even":
+        return examples
+    is_replay = np.array([row["kind"] == REPLAY for row in rows])
+    order = progressive(is_replay, np.array([len(example.ids) for example in examples]), params.replay_order)
+    return [examples[place] for place in order]

@@ -80,6 +80,7 @@ def _adapter(name: str, done: Trained | None) -> list[Block]:
             f"{formats.percent(done.learned_tokens / done.trained_tokens)} of these tokens, the rest only read",
         ),
         ("loss", f"{formats.decimal(done.first_loss)} → {formats.decimal(done.final_loss)}"),
+        *_penalty(done),
     )
     repeated = "The texts were too few for the steps and were read more than once."
     halved = f"Memory ran out on the way: from then on {done.rows_at_once} sequences went through the model at once."
@@ -87,10 +88,25 @@ def _adapter(name: str, done: Trained | None) -> list[Block]:
     return [Facts(rows), *(Note(note, "warning") for note in notes)]
 
 
+def _penalty(done: Trained) -> list[tuple[str, str]]:
+    if done.penalty is None or done.penalty_cost is None:
+        return []
+    return [("penalty", f"{done.penalty}; it cost {formats.decimal(done.penalty_cost, 4)} nats per token at the end")]
+
+
 def _composed(report: ComposeReport | Missing) -> list[Block]:
     if isinstance(report, Missing):
         return [report]
-    rows = tuple((STAGES[part.stage], str(part.rank), part.adapter_sha256[:12]) for part in report.parts)
-    total = ("the candidate", str(report.rank), report.adapter_sha256[:12])
-    columns = (Column("adapter"), Column("rank", "number"), Column("SHA-256", "code"))
-    return [Table("What the candidate is made of", columns, (*rows, total))]
+    rows = tuple(
+        (STAGES[part.stage], str(part.rank), f"{part.weight:g}", part.adapter_sha256[:12]) for part in report.parts
+    )
+    total = ("the candidate", str(report.rank), None, report.adapter_sha256[:12])
+    columns = (Column("adapter"), Column("rank", "number"), Column("weight", "number"), Column("SHA-256", "code"))
+    held = "exact" if report.kept_share == 1 else f"{formats.percent(report.kept_share)} of the change within the rank"
+    apart = f"{report.merged.logits:.1e} over {formats.count(report.merged.tokens)} tokens"
+    checks = (
+        ("combination", f"{report.combination}; {held}"),
+        ("merged against beside", f"logits at most {apart} apart, {report.allowed_difference:g} allowed"),
+        ("apart most in", report.merged.layer),
+    )
+    return [Table("What the candidate is made of", columns, (*rows, total)), Facts(checks)]

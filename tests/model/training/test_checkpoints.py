@@ -46,7 +46,7 @@ def attempt(name, place=None, step=0):
                 os.kill(os.getpid(), signal.SIGKILL)
         if place is not None:
             places[place](die)
-        train_domain.run(*sections, base=base, dataset=dataset, out=out, checkpoints=checkpoints)
+        train_domain.run(*sections, base=base, dataset=dataset, general=dataset, out=out, checkpoints=checkpoints)
         os._exit(0)
     status = os.waitpid(child, 0)[1]
     adapter = out / "adapter_model.safetensors"
@@ -80,6 +80,7 @@ def train(
             common,
             base=tiny_base,
             dataset=dataset,
+            general=dataset,  # not read without a penalty
             out=tmp_path,
             checkpoints=tmp_path / "checkpoints",
         )

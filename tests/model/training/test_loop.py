@@ -49,8 +49,8 @@ def attempt(rows, limit=None):
         out = root / f"{rows}-{limit}"
         out.mkdir()
         training = TrainingParams(**{**given[1], "rows_at_once": rows})
-        done = train_domain.run(TrainDomainParams(**given[0]), training, common, base=base, dataset=dataset, out=out,
-                                checkpoints=out / "checkpoints").trained
+        done = train_domain.run(TrainDomainParams(**given[0]), training, common, base=base, dataset=dataset,
+                                general=dataset, out=out, checkpoints=out / "checkpoints").trained
         found = [memory("VmPeak") - before, done.rows_at_once, done.halved, done.loss_curve]
         os.write(write, json.dumps(found).encode())
         os._exit(0)

@@ -36,9 +36,11 @@ from acclimate.core.params.ingest import (
 )
 from acclimate.core.params.model import (
     BaseParams,
+    ComposeParams,
     GateParams,
     ObserveParams,
     ScoreParams,
+    StepsParams,
     TrainDomainParams,
     TrainingParams,
     TrainTaskParams,
@@ -57,6 +59,7 @@ __all__ = [
     "ChatModel",
     "CleanParams",
     "CommonParams",
+    "ComposeParams",
     "Criterion",
     "DecontaminateParams",
     "DedupParams",
@@ -86,6 +89,7 @@ __all__ = [
     "Section",
     "Source",
     "SplitParams",
+    "StepsParams",
     "TrainDomainParams",
     "TrainTaskParams",
     "TrainingParams",

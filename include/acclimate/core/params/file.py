@@ -24,6 +24,7 @@ from acclimate.core.params.fields import CommonParams, Section
 from acclimate.core.params.ingest import IngestParams
 from acclimate.core.params.model import (
     BaseParams,
+    ComposeParams,
     GateParams,
     ScoreParams,
     TrainDomainParams,
@@ -58,6 +59,7 @@ class Params(Section):
     training: TrainingParams
     train_domain: TrainDomainParams
     train_task: TrainTaskParams
+    compose: ComposeParams
     gate: GateParams
     judge: JudgeParams
     quantize: QuantizeParams
@@ -84,6 +86,35 @@ class Params(Section):
                 "training.strategy is dora and train_task.start_from is base: two DoRA adapters trained side by side "
                 "do not add up to one. Set start_from to domain, strategy to lora or rslora, or one stage's enabled "
                 "to false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_penalty_is_on_what_is_added(self) -> Params:
+        domain = self.train_domain
+        if domain.enabled and domain.penalty != "none" and self.training.strategy == "dora":
+            raise ValueError(
+                f"train_domain.penalty is {domain.penalty} and training.strategy is dora: the penalty is on a change "
+                "that is added to the weights, and DoRA rescales them besides. Set penalty to none, or strategy to "
+                "lora or rslora"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _only_independent_adapters_are_weighted(self) -> Params:
+        domain, task = self.train_domain, self.train_task
+        independent = domain.enabled and task.enabled and task.start_from == "base"
+        if not independent and not self.compose.plain_sum:
+            upon = domain.enabled and task.enabled
+            why = (
+                "train_task.start_from is domain: the task adapter was trained upon the whole domain adapter, and fits "
+                "nothing but their sum"
+                if upon
+                else "only one adapter is trained, and it is passed on as it is"
+            )
+            raise ValueError(
+                f"compose.combination, domain_weight or task_weight is not cat, 1 and 1, but {why}. Set them so, or "
+                "train both adapters with train_task.start_from: base"
             )
         return self
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from acclimate.core.params.fields import Count, Name, Section, Share
+from acclimate.core.params.fields import Count, Name, Section, Share, Similarity
 
 DomainMetric = Literal["domain_cloze", "domain_bits_per_byte"]
 
@@ -64,8 +64,8 @@ class TrainingParams(Section):
     checkpoint_steps: Count
 
 
-class TrainDomainParams(Section):
-    """The domain adapter: raw text."""
+class StepsParams(Section):
+    """How the steps of a train stage are taken."""
 
     enabled: bool
     steps: Count
@@ -76,12 +76,34 @@ class TrainDomainParams(Section):
     warmup_share: Share
 
 
-class TrainTaskParams(TrainDomainParams):
-    """The task adapter: questions and answers. Its steps have the same dials as the domain adapter's."""
+class TrainDomainParams(StepsParams):
+    """The domain adapter: raw text, and what keeps it from forgetting general text."""
+
+    replay_order: Literal["even", "rising", "falling"]
+    penalty: Literal["none", "ewc", "l2_sp"]
+    penalty_weight: Annotated[float, Field(gt=0)]
+
+
+class TrainTaskParams(StepsParams):
+    """The task adapter: questions and answers."""
 
     start_from: Literal["domain", "base"]
     template: Literal["plain", "alpaca", "chatml", "llama3", "model"]
     replay_share: Annotated[float, Field(ge=0, lt=1)]
+
+
+class ComposeParams(Section):
+    """How two adapters become one; what a single one is passed on as needs no dial."""
+
+    combination: Literal["cat", "linear", "ties", "dare"]
+    domain_weight: Annotated[float, Field(ge=0)]
+    task_weight: Annotated[float, Field(ge=0)]
+    density: Similarity
+
+    @property
+    def plain_sum(self) -> bool:
+        """Whether the adapters are added just as they were trained."""
+        return self.combination == "cat" and self.domain_weight == self.task_weight == 1
 
 
 class GateParams(Section):

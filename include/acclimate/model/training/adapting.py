@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from acclimate.core.params import CommonParams, TrainDomainParams, TrainingParams, TrainTaskParams
+    from acclimate.model.forgetting.restraint import Restraint
     from acclimate.model.training.batches import Batches
 
 
@@ -51,7 +52,13 @@ class Settings:
 
 
 def adapt(
-    model: PreTrainedModel, material: Material, settings: Settings, *, out: Path, checkpoints: Path
+    model: PreTrainedModel,
+    material: Material,
+    settings: Settings,
+    *,
+    out: Path,
+    checkpoints: Path,
+    restraint: Restraint | None = None,
 ) -> TrainReport:
     """Train a fresh adapter beside `model`, write it to `out` and say how it went.
 
@@ -62,6 +69,7 @@ def adapt(
         out: an empty directory.
         checkpoints: a folder in which an earlier attempt may have left checkpoints; it is left to the caller to
             remove it once what is in `out` is safe.
+        restraint: what is added to the loss, if anything.
     """
     adapted = with_adapter(model, settings.training)
     if settings.training.gradient_checkpointing:
@@ -69,10 +77,15 @@ def adapt(
         adapted.enable_input_require_grads()
         adapted.gradient_checkpointing_enable({"use_reentrant": False})
     journal = Journal(checkpoints, _fingerprint(material, settings), settings.training.checkpoint_steps)
-    fitted = fit(adapted, material.batches, _dials(settings), journal=journal)
+    penalty = restraint.on(adapted) if restraint else None
+    fitted = fit(adapted, material.batches, _dials(settings), journal=journal, penalty=penalty)
     require_finite(adapted, settings.stage.steps, settings.section)
     save(adapted, out)
-    return TrainReport(_trained(adapted, material, settings, fitted, sha256(out / WEIGHTS)))
+    trained = _trained(adapted, material, settings, fitted, sha256(out / WEIGHTS))
+    if restraint and penalty:
+        cost = round(float(penalty(adapted).detach()), 4)
+        trained = replace(trained, penalty=restraint.said, penalty_cost=cost)
+    return TrainReport(trained)
 
 
 def _dials(settings: Settings) -> Dials:
@@ -95,7 +108,9 @@ def _fingerprint(material: Material, settings: Settings) -> dict[str, str]:
     # Before any checkpoint is due, so how often one is written does not matter to what a run is.
     training = settings.training.model_copy(update={"checkpoint_steps": 1})
     sections = (settings.stage, training, settings.common)
-    code = sorted(Path(__file__).parent.glob("*.py"))
+    code = sorted(
+        path for part in ("training", "forgetting") for path in Path(__file__).parents[1].glob(f"{part}/*.py")
+    )
     return {
         "data": digest(array.tobytes() for array in (batches.ids, batches.labels, batches.positions)),
         "base": sha256(*material.start_files),
@@ -125,5 +140,7 @@ def _trained(model: PeftModel, material: Material, settings: Settings, fitted: F
         first_loss=round(fitted.losses[0], 4),
         final_loss=final_loss(fitted.losses),
         loss_curve=thinned(fitted.losses),
+        penalty=None,
+        penalty_cost=None,
         adapter_sha256=adapter_sha256,
     )

@@ -42,6 +42,10 @@ class Trained:
     final_loss: float
     """Mean over the last tenth of the steps."""
     loss_curve: list[list[float]]
+    penalty: str | None
+    """On the change of the weights, in words; None without one."""
+    penalty_cost: float | None
+    """What it added to the loss of the finished adapter, in nats per token."""
     adapter_sha256: str
 
 
