@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,8 @@ class Outcome:
 
     input: dict[str, Any]
     versions: dict[str, str]
-    rows: Sequence[Row]
+    rows: Sequence[Any]
+    """Of one dataclass: Row, or one whose first field names what was measured."""
     goals: Sequence[Goal]
     more: dict[str, Any] = field(default_factory=dict)
     """Curves and remarks that are no row."""
@@ -144,14 +145,14 @@ def write(name: str, outcome: Outcome) -> None:
 
 
 def _markdown(name: str, outcome: Outcome) -> str:
-    columns = ("engine", "cpu_s", "wall_s", "mb_per_s", "precision", "recall", "peak_rss_mb")
+    columns = [column.name for column in fields(outcome.rows[0]) if column.name != "skipped"]
     lines = [f"# {name}", "", f"Input: {outcome.input.get('said', '')}", ""]
     lines += ["| " + " | ".join(columns) + " |", "|---|" + "---:|" * (len(columns) - 1)]
     for row in outcome.rows:
         cells = asdict(row)
-        shown = (
-            [row.engine, f"skipped: {row.skipped}", *[""] * 5] if row.skipped else map(_cell, map(cells.get, columns))
-        )
+        shown = [_cell(cells[column]) for column in columns]
+        if cells.get("skipped"):
+            shown = [shown[0], f"skipped: {cells['skipped']}", *[""] * (len(columns) - 2)]
         lines.append("| " + " | ".join(shown) + " |")
     lines += ["", "| goal | wanted | measured | met |", "|---|---:|---:|---|"]
     verdicts = {True: "yes", False: "no", None: "not measured"}
@@ -164,4 +165,6 @@ def _markdown(name: str, outcome: Outcome) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, list):  # an interval
+        return "–".join(map(_cell, value))
     return f"{value:,.6g}" if isinstance(value, float) else str(value)
