@@ -92,14 +92,16 @@ def trained(params: Params, artifacts: Path, folder: Path) -> dict[str, Path]:
         path.mkdir()
     write_json(adapters["off"] / OFF, {"off": "left out here"})
     out, general = adapters["train_domain"], artifacts / "decontaminate/general.parquet"
-    sections, given = (params.training, params.common), {"base": base, "dataset": dataset}
+    training, common, given = params.training, params.common, {"base": base, "dataset": dataset}
     checkpoints = folder / "checkpoints"
     train_domain.run(
-        params.train_domain, *sections, **given, general=general, out=out, checkpoints=checkpoints / "domain"
+        params.train_domain, training, common, **given, general=general, out=out, checkpoints=checkpoints / "domain"
     )
     for start in ("domain", "base"):
         task = params.train_task.model_copy(update={"start_from": start})
-        train_task.run(task, *sections, **given, domain=out, out=adapters[start], checkpoints=checkpoints / start)
+        train_task.run(
+            task, training, common, **given, domain=out, out=adapters[start], checkpoints=checkpoints / start
+        )
     return adapters
 
 

@@ -253,7 +253,8 @@ def train(model: Any, sequences: torch.Tensor, variant: Variant, extra: Callable
 
 def outcome(runs: Sequence[dict[str, Any]]) -> Outcome:
     """Rows per variant, goals, and every single run."""
-    rows = [kept(name, runs) for name in dict.fromkeys(run["variant"] for run in runs)]
+    done = {run["variant"] for run in runs}
+    rows = [kept(name, runs) for name in ("base", *(variant.name for variant in VARIANTS)) if name in done]
     said = (
         f"{STEPS} steps of {BATCH * TOKENS:,} tokens on the embedded base, up to {len(SEEDS)} seeds; "
         f"{ITEMS['cloze']} cloze items and {ITEMS['text']} texts per task"
