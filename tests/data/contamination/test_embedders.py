@@ -10,6 +10,7 @@ import pytest
 from acclimate.core.errors import UserError
 from acclimate.data.contamination.embedders import embedder
 from acclimate.data.contamination.rephrasings import find_rephrasings
+from acclimate.data.similarity.words import words
 
 TEXTS = ["The pots are fired once.", "Once the pots are fired.", "A train left two hours late.", "!"]
 
@@ -43,6 +44,22 @@ def test_the_same_words_in_another_order_are_the_same_to_tfidf() -> None:
     assert vectors[0] @ vectors[1] == pytest.approx(1)
     assert vectors[0] @ vectors[2] < 0.1
     assert not vectors[3].any()
+
+
+def test_tfidf_is_that_of_words_and_4_grams_without_the_common_ones_whatever_was_embedded_before() -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    def features(text: str) -> list[str]:
+        padded = [f" {word} " for word in words(text)]
+        return [gram for word in padded for gram in (word.strip(), *(word[i : i + 4] for i in range(len(word) - 3)))]
+
+    sample = [f"{text} {number} of it" for number, text in enumerate(TEXTS * 5)]
+    expected = TfidfVectorizer(analyzer=features, sublinear_tf=True, max_df=0.3).fit(sample)
+    embed = embedder("tfidf", sample, max_share=0.3)
+    for texts in (TEXTS, ["Pots, pots, unheard of", *TEXTS[::-1]]):
+        ours, theirs = embed(texts).toarray(), expected.transform(texts).toarray()
+        assert ours.shape == theirs.shape
+        assert np.allclose(ours @ ours.T, theirs @ theirs.T, atol=1e-5)
 
 
 def test_an_encoder_gives_the_mean_of_its_tokens_whatever_is_beside_a_text_in_the_batch(encoder: Path) -> None:

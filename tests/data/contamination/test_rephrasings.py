@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from acclimate.core.params import load
+from acclimate.data.contamination import rephrasings
 from acclimate.data.contamination.embedders import embedder
 from acclimate.data.contamination.rephrasings import (
     MAX_SENTENCE_WORDS,
@@ -70,6 +71,25 @@ def test_other_text_around_a_rephrasing_makes_no_difference() -> None:
 
 def test_an_item_has_its_most_similar_texts_and_of_equal_ones_the_first() -> None:
     assert list(_scores(SAMPLE[1], ITEM, ITEM, ITEM, neighbours=2)) == [1, 2]
+
+
+def test_vectors_held_sparsely_and_densely_find_the_same() -> None:
+    texts = [row["text"] for row in ROWS]
+    sparse = embedder("tfidf", [*ITEMS, *texts])
+    finds = [
+        find_rephrasings(enumerate(texts), ITEMS, embed, similarity=0.3, neighbours=9)
+        for embed in (sparse, lambda some: sparse(some).toarray())
+    ]
+    assert len(finds[0]) > 60
+    assert [(one.text, one.item) for one in finds[0]] == [(one.text, one.item) for one in finds[1]]
+    assert [one.similarity for one in finds[0]] == pytest.approx([one.similarity for one in finds[1]], abs=2e-4)
+
+
+def test_a_text_that_goes_on_from_slice_to_slice_is_one_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = _scores(SAMPLE[1], f"{SAMPLE[2]} {ITEM} {SAMPLE[1]}", SAMPLE[2])
+    monkeypatch.setattr(rephrasings, "SLICE_BYTES", 1)
+    assert _scores(SAMPLE[1], f"{SAMPLE[2]} {ITEM} {SAMPLE[1]}", SAMPLE[2]) == whole
+    assert list(whole) == [1]
 
 
 def test_no_text_and_no_item_rephrase_nothing() -> None:

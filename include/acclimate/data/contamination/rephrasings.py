@@ -3,7 +3,7 @@
 Items are cut into sentences, texts into sentences and pairs of neighbours, so that a sentence counts as much in
 a long text as by itself. How much of an item a text says is the mean, over the words of the item, of the
 cosine between each of its sentences and the piece of the text most like it: one shared sentence of many is not
-enough. Texts go through in blocks; what is held at once is one block of pieces against one of items.
+enough. Texts go through in blocks, and of a block's cosines a slice is held at once (kernels/closest.py).
 
 Of each item the most similar texts at `similarity` or above are candidates; a judge may dismiss these. The
 default threshold is from bench/decontaminate.py, on its labelled set of 60 rephrasings and 30 texts that are
@@ -34,9 +34,9 @@ MAX_SENTENCE_WORDS = 80
 """A longer one is cut: it is a table or a listing, and no encoder reads it whole."""
 SAMPLE_CHARACTERS = 4_000_000
 BLOCK_SENTENCES = 4096
-"""Of texts …"""
-BLOCK_WANTED = 1024
-"""… and of items, compared at once: 16 MB of cosines."""
+"""Embedded at once."""
+SLICE_BYTES = 1 << 21
+"""Of cosines, held at once: about what the second-level cache holds."""
 FLOOR = 0.3
 """A cosine below it counts as 0: by chance two sentences of one domain reach 0.2."""
 
@@ -112,6 +112,8 @@ class _Wanted:
 
     vectors: Any
     """[sentences, features]"""
+    by_feature: Any
+    """The same, transposed and compressed by feature; None of dense vectors."""
     items: NDArray[np.int64]
     """[sentences]: whose each is."""
     weights: NDArray[np.float64]
@@ -123,7 +125,21 @@ class _Wanted:
         owners = np.array([item for item, _ in parts], dtype=np.int64)
         lengths = np.array([len(sentence.split()) for _, sentence in parts], dtype=np.float64)
         totals = np.bincount(owners, weights=lengths, minlength=len(items))
-        return cls(embed([sentence for _, sentence in parts]), owners, lengths / totals[owners])
+        vectors = embed([sentence for _, sentence in parts])
+        by_feature = None if isinstance(vectors, np.ndarray) else vectors.T.tocsr()
+        return cls(vectors, by_feature, owners, lengths / totals[owners])
+
+    def cosines(self, vectors: Any, first: int, last: int) -> NDArray[np.float32]:
+        """[last - first, sentences]: of these rows of `vectors` with every wanted sentence."""
+        from acclimate.data.kernels.closest import multiply
+
+        if self.by_feature is None:
+            products: NDArray[np.float32] = vectors[first:last] @ self.vectors.T
+            return products
+        out = np.empty((last - first, len(self.items)), dtype=np.float32)
+        ours, theirs = vectors, self.by_feature
+        multiply(ours.indptr, ours.indices, ours.data, first, theirs.indptr, theirs.indices, theirs.data, out)
+        return out
 
 
 @dataclass(frozen=True)
@@ -157,57 +173,30 @@ def _blocks(texts: Iterable[tuple[int, str]]) -> Iterator[_Block]:
 
 
 def _candidates(block: _Block, wanted: _Wanted, embed: Embed, similarity: float) -> Iterator[Rephrasing]:
-    pieces, columns, cosines = _close(embed(block.sentences), block.texts, wanted.vectors)
-    texts = block.texts[pieces % len(block.sentences)]
-    # Of the pieces of a text the one most like each sentence: the first of its run in this order.
-    order = np.lexsort((pieces, -cosines, columns, texts))
-    order = order[_starts(texts[order], columns[order])]
-    pieces, columns, cosines, texts = pieces[order], columns[order], cosines[order], texts[order]
-    # Sentences of an item are neighbours among all sentences, so they are neighbours here.
-    runs = np.flatnonzero(_starts(texts, wanted.items[columns]))
-    scores = np.add.reduceat(cosines * wanted.weights[columns], runs) if len(runs) else np.empty(0)
-    for start, end, score in zip(runs, [*runs[1:], len(pieces)], scores, strict=True):
-        if score >= similarity:
-            best = start + int(np.argmax(cosines[start:end]))
-            item = int(wanted.items[columns[best]])
-            yield Rephrasing(int(texts[best]), item, round(float(score), 4), block.piece(int(pieces[best])))
+    from acclimate.data.kernels.closest import follow
+
+    vectors = embed(block.sentences)
+    lengths = _lengths(vectors, block.texts)
+    size = len(wanted.items)
+    best, before = np.zeros((2, size), dtype=np.float32)
+    pieces = np.zeros(size, dtype=np.int32)
+    limits = (wanted.items, wanted.weights, np.float32(FLOOR), similarity)
+    step = max(1, SLICE_BYTES // (4 * max(1, size)))
+    for first in range(0, len(block.texts), step):
+        cosines = wanted.cosines(vectors, first, min(first + step, len(block.texts)))
+        found = follow(cosines, first, block.texts, lengths, *limits, best, pieces, before)
+        for text, item, piece, score in zip(*(column.tolist() for column in found), strict=True):
+            yield Rephrasing(text, item, round(score, 4), block.piece(piece))
 
 
-def _starts(*keys: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """[n]: where a run of equal keys begins."""
-    begins = np.ones(len(keys[0]), dtype=bool)
-    begins[1:] = np.any([key[1:] != key[:-1] for key in keys], axis=0)
-    return begins
+def _lengths(vectors: Any, texts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """[sentences]: how long the sum of each vector and the one before is; 0 for the first of a text.
 
-
-def _close(
-    vectors: Any, texts: NDArray[np.int64], wanted: Any
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Piece, wanted sentence and cosine wherever that reaches FLOOR.
-
-    The vector of a pair of neighbours in one text is the sum of theirs: with rows of length 1 its cosine follows
-    from those of its halves, and nothing is embedded twice.
+    The rows have length 1 (0 without words, when neither half of a pair is like anything).
     """
-    neighbours = np.flatnonzero(texts[1:] == texts[:-1])
-    lengths = np.sqrt(np.maximum(2 + 2 * _row_products(vectors[neighbours], vectors[neighbours + 1]), 1e-6))
-    found: list[tuple[Any, ...]] = []
-    for start in range(0, wanted.shape[0], BLOCK_WANTED):
-        single = _dense(vectors @ wanted[start : start + BLOCK_WANTED].T)
-        double = (single[neighbours] + single[neighbours + 1]) / lengths[:, None]
-        for products, places in ((single, np.arange(len(texts))), (double, neighbours + len(texts))):
-            rows, columns = np.nonzero(products >= FLOOR)
-            found.append((places[rows], columns + start, products[rows, columns]))
-    pieces, columns, cosines = (np.concatenate(part) for part in zip(*found, strict=True))
-    return pieces, columns, cosines.astype(np.float64)
-
-
-def _row_products(left: Any, right: Any) -> NDArray[np.float64]:
-    """[rows]: the dot product of each row of `left` with the same one of `right`."""
+    lengths = np.zeros(len(texts), dtype=np.float32)
+    second = np.flatnonzero(texts[1:] == texts[:-1]) + 1
+    left, right = vectors[second - 1], vectors[second]
     products = left.multiply(right).sum(axis=1) if hasattr(left, "multiply") else (left * right).sum(axis=1)
-    rows: NDArray[np.float64] = np.asarray(products).ravel()
-    return rows
-
-
-def _dense(matrix: Any) -> NDArray[np.float64]:
-    dense: NDArray[np.float64] = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
-    return dense
+    lengths[second] = np.sqrt(np.maximum(2 + 2 * np.asarray(products).ravel(), 1e-6))
+    return lengths
