@@ -15,9 +15,10 @@ from acclimate.core.files import read_jsonl, read_parquet, write_jsonl
 from acclimate.core.params import DecontaminateParams
 from acclimate.core.params.contamination import Benchmark
 from acclimate.data import decontaminate
-from acclimate.data.contamination.item_overlaps import COPY, PASSAGE, REPHRASED, SHORT, Finds
+from acclimate.data.contamination.finds import COPY, FLAGGED, PASSAGE, REPHRASED, SHORT, Finds, Flags
 from acclimate.data.decontaminate import DecontaminateReport, run
 from acclimate.data.evaluation.evaluation_items import TASKS, ClozeItem, TextItem
+from acclimate.data.evaluation.examples import Example, GroundTruth, example_id, write_rows
 
 Row = dict[str, Any]
 Make = Callable[..., Row]
@@ -55,7 +56,11 @@ def check(tmp_path: Path, document: Make, write_documents: Write) -> Check:
     """check(*texts): decontaminate these domain texts, beside one unrelated domain and one general text."""
 
     def run_it(
-        *texts: str | Row, items: Row | None = None, held_out: str = HELD_OUT, **changes: Any
+        *texts: str | Row,
+        items: Row | None = None,
+        held_out: str = HELD_OUT,
+        answers: dict[str, str] | None = None,
+        **changes: Any,
     ) -> DecontaminateReport:
         given = [text if isinstance(text, dict) else document(text) for text in texts]
         rows = [{**row, "id": f"t{place}"} for place, row in enumerate(given)]
@@ -65,7 +70,7 @@ def check(tmp_path: Path, document: Make, write_documents: Write) -> Check:
         for task in TASKS:
             write_jsonl(tmp_path / f"evaluation/{task}.jsonl", [asdict(tasks[task])] if task in tasks else [])
         (tmp_path / "out").mkdir()
-        write_jsonl(tmp_path / "examples.jsonl", [])
+        write_rows(tmp_path / "examples.jsonl", [_example(*asked) for asked in (answers or {}).items()])
         return run(
             PARAMS.model_copy(update=changes),
             train=train,
@@ -77,6 +82,14 @@ def check(tmp_path: Path, document: Make, write_documents: Write) -> Check:
         )
 
     return run_it
+
+
+def _example(question: str, answer: str) -> Example:
+    fields: Row = {"type": "factual", "difficulty": "easy", "difficulty_from": "given", "source": "a book"}
+    fields |= {"domain_category": "pottery", "source_kind": "expert", "group": "g", "cluster": "c", "annotators": 0}
+    fields |= {"quality_score": 1.0, "annotation_confidence": 0.9, "complexity_score": 0.2}
+    truth = GroundTruth(answer=answer, answer_type="text", key_concepts=[], evaluation_criteria=[])
+    return Example(id=example_id(question, answer), question=question, ground_truth=truth, **fields)
 
 
 def _kept(directory: Path, part: str = "domain") -> list[str]:
@@ -128,10 +141,36 @@ def test_text_that_only_resembles_an_item_stays(check: Check, tmp_path: Path, te
     assert report.headline() == f"3 in, 3 out; {report.flagged} flagged; 4 items kept out"
 
 
-def test_eight_words_in_a_row_are_flagged_and_stay(check: Check, tmp_path: Path) -> None:
+def test_eight_words_in_a_row_are_flagged_and_listed_and_stay(check: Check, tmp_path: Path) -> None:
     report = check("fired once at nine hundred and fifty degrees, it says", "nine hundred and fifty degrees, it says")
     assert report.flagged == 1
     assert _kept(tmp_path) == ["t0", "t1", "unrelated"]
+    (hit,) = read_jsonl(tmp_path / "out/flagged.jsonl")
+    assert (hit["id"], hit["action"], hit["rule"], hit["item"]) == ("t0", "flagged", FLAGGED, "d1:78")
+    assert hit["text"][0] == ["fired once at nine hundred and fifty degrees", True]
+
+
+def test_of_many_flagged_texts_those_that_share_most_are_listed(
+    check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decontaminate, "LISTED_FLAGS", 1)
+    words = CLOZE.text.split()
+    report = check(" ".join(words[:8]), " ".join(words[2:13]), " ".join(words[:9]))
+    assert report.flagged == 3
+    assert [hit["id"] for hit in read_jsonl(tmp_path / "out/flagged.jsonl")] == ["t1"]
+
+
+def test_a_long_answer_of_an_example_is_looked_for_and_a_short_one_is_not(check: Check, tmp_path: Path) -> None:
+    long = "because the glaze draws the water out of the clay and the wall of the pot gives way to it"
+    report = check(
+        f"It cracks {long}, as they say.",
+        "In autumn, with straw.",
+        answers={"Why does it crack?": long, "When is raku fired?": "In autumn, with straw."},
+    )
+    assert _kept(tmp_path) == ["t1", "unrelated"]
+    (reject,) = read_jsonl(tmp_path / "out/rejected.jsonl")
+    assert reject["detail"].startswith("evaluation_set_answers ")
+    assert (report.tasks["evaluation_set"].items, report.tasks["evaluation_set_answers"].items) == (2, 1)
 
 
 def test_a_text_that_goes_is_not_counted_as_flagged_too(check: Check) -> None:
@@ -246,8 +285,8 @@ def test_what_is_written_is_certified_and_an_edit_is_noticed(check: Check, tmp_p
 def test_what_the_search_misses_is_never_certified(
     check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decontaminate, "_shared_words", lambda *_: (Finds.together([]), []))
-    with pytest.raises(UserError, match="1 texts still hold evaluation items, t0 for one"):
+    monkeypatch.setattr(decontaminate, "_shared_words", lambda *_: (Finds.together([]), Flags.together([])))
+    with pytest.raises(UserError, match=r"domain\.parquet still holds evaluation items, in t0 for one"):
         check(CLOZE.text)
     assert not (tmp_path / "out/certificate.json").exists()
 

@@ -9,7 +9,7 @@ import pytest
 
 from acclimate.core.files import write_jsonl
 from acclimate.core.reports import Funnel, report_path, write_report
-from acclimate.data.contamination.item_overlaps import PASSAGE, REPHRASED
+from acclimate.data.contamination.finds import FLAGGED, PASSAGE, REPHRASED
 from acclimate.data.contamination.meaning import RephrasedReport
 from acclimate.data.decontaminate import DecontaminateReport, TaskOverlap
 from acclimate.report.blocks import Comparisons, Header, Mark, Missing, Page, Section
@@ -46,6 +46,8 @@ def checked(tmp_path: Path) -> Path:
     hits = [_hit(number) for number in range(SHOWN + 3)]
     hits.append(_hit(99, REPHRASED, action="flagged", similarity=0.71))
     write_jsonl(tmp_path / "artifacts/decontaminate/hits.jsonl", hits)
+    flagged = [_hit(number, FLAGGED, action="flagged") for number in range(2)]
+    write_jsonl(tmp_path / "artifacts/decontaminate/flagged.jsonl", flagged)
     return tmp_path
 
 
@@ -54,11 +56,14 @@ def _html(section: Section) -> str:
 
 
 def test_the_first_hits_of_each_rule_are_shown_and_the_rest_is_counted(checked: Path) -> None:
-    passages, rephrased = (block for block in contamination(Material(checked)).blocks if isinstance(block, Comparisons))
+    passages, rephrased, flagged = (
+        block for block in contamination(Material(checked)).blocks if isinstance(block, Comparisons)
+    )
     assert len(passages.pairs) == SHOWN
     assert passages.title == f"{PASSAGE.capitalize()}, the first {SHOWN} of {SHOWN + 3}"
     assert passages.pairs[0].title == "dropped: shelf d0 beside domain cloze i:1, and 2 more items"
     assert rephrased.title == REPHRASED.capitalize()
+    assert (flagged.title, len(flagged.pairs)) == (FLAGGED.capitalize(), 2)
     assert rephrased.pairs[0].title.endswith("similarity 0.71, and 2 more items")
 
 

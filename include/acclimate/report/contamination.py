@@ -38,7 +38,10 @@ def contamination(material: Material) -> Section:
 
 
 def _blocks(report: DecontaminateReport, material: Material) -> tuple[Block, ...]:
-    flagged = f"{formats.count(report.flagged)} texts share a shorter passage with an item and stayed."
+    flagged = (
+        f"{formats.count(report.flagged)} texts share a shorter passage with an item and stayed; those that share most "
+        "are in artifacts/decontaminate/flagged.jsonl."
+    )
     meaning = [] if report.rephrased is None else [_meaning(report.rephrased)]
     return (_tasks(report), Note(flagged), *meaning, *_comparisons(material))
 

@@ -149,16 +149,16 @@ class Material:
     def hits(self, per_rule: int) -> dict[str, Hits]:
         """The first overlaps with evaluation items by each rule, in file order, and how many there are."""
         found: dict[str, Hits] = {}
-        path = self.root / "artifacts/decontaminate/hits.jsonl"
-        if not path.exists():
-            return found
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                hit = json.loads(line)
-                of_rule = found.setdefault(hit["rule"], Hits([], 0))
-                of_rule.total += 1
-                if len(of_rule.first) < per_rule:
-                    of_rule.first.append(hit)
+        for name in ("hits.jsonl", "flagged.jsonl"):
+            path = self.root / "artifacts/decontaminate" / name
+            if not path.exists():
+                continue
+            with path.open(encoding="utf-8") as lines:
+                for hit in map(json.loads, lines):
+                    of_rule = found.setdefault(hit["rule"], Hits([], 0))
+                    of_rule.total += 1
+                    if len(of_rule.first) < per_rule:
+                        of_rule.first.append(hit)
         return found
 
     def dataset_tags(self, sha256: str) -> list[str]:

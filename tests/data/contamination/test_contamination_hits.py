@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acclimate.data.contamination.contamination_hits import CONTEXT_WORDS, SHOWN_WORDS, side_by_side
-from acclimate.data.contamination.item_overlaps import PASSAGE, REPHRASED
+from acclimate.data.contamination.finds import PASSAGE, REPHRASED
 
 ITEM = "The pots are fired once at nine hundred degrees."
 
@@ -16,6 +16,17 @@ def test_the_run_in_common_is_marked_in_both_whatever_its_case_and_punctuation()
     text, item = side_by_side("They say: the POTS are fired – once, at ten hundred degrees.", ITEM, PASSAGE)
     assert [stretch for stretch, marked in text if marked] == ["the POTS are fired – once, at"]
     assert [stretch for stretch, marked in item if marked] == ["The pots are fired once at"]
+
+
+def test_a_run_in_a_script_without_spaces_is_marked() -> None:
+    text, item = side_by_side("他说\uff1a陶器在窑里只烧一次。", "陶器在窑里只烧两次", PASSAGE)
+    assert [stretch for stretch, marked in text if marked] == ["陶器在窑里只烧"]
+    assert [stretch for stretch, marked in item if marked] == ["陶器在窑里只烧"]
+
+
+def test_marks_and_emphasis_around_words_do_not_hide_a_run() -> None:
+    text, _ = side_by_side("The _pots_ are __fired once__ हिन्दी at", "The pots are fired once हिन्दी", PASSAGE)
+    assert [stretch for stretch, marked in text if marked] == ["The _pots_ are __fired once__ हिन्दी"]
 
 
 def test_single_longer_words_are_marked_where_only_the_meaning_is_compared() -> None:

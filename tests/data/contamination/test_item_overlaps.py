@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acclimate.core.params import load
-from acclimate.data.contamination.item_overlaps import COPY, MIN_WORDS, RULES, SHINGLE_WORDS, Finds, ItemIndex
+from acclimate.data.contamination.finds import COPY, RULES, Finds
+from acclimate.data.contamination.item_overlaps import MIN_WORDS, MOST_ITEMS, SHINGLE_WORDS, ItemIndex
 from acclimate.data.similarity.words import WordStreams, words
 
 CHECKOUT = Path(__file__).parents[3]
@@ -59,6 +60,32 @@ def test_passages_short_items_and_copies_are_what_comparing_all_pairs_finds(text
 
 def _rows(finds: Finds) -> list[tuple[int, int, float]]:
     return list(zip(finds.texts.tolist(), finds.items.tolist(), finds.similarities.tolist(), strict=True))
+
+
+def test_of_an_opening_that_all_items_share_no_text_and_no_item_of_its_own_is_lost() -> None:
+    number = 10_000
+    opening = " ".join(f"open{place}" for place in range(40))
+    items = [f"{opening} " + " ".join(f"own{item}x{place}" for place in range(15)) for item in range(number)]
+    # Half of the texts have the opening and words of their own, the others hold the end of one item each.
+    texts = [f"{opening} text{text} goes on" for text in range(number // 2)]
+    texts += [f"text {items[item].removeprefix(opening)} goes on" for item in range(0, number, 2)]
+    index = ItemIndex.of(items, number, PARAMS)
+    streams = WordStreams.of(texts)
+    found = Finds.together([index.finds(streams), index.copies(streams)])
+    assert len(found.texts) <= 2 * MOST_ITEMS * number
+    assert set(found.texts.tolist()) == set(range(number))
+    ends = found.where(found.texts >= number // 2)
+    assert ends.items.tolist() == list(range(0, number, 2))
+    assert len(index.flags(streams).finds.texts) == number
+
+
+def test_of_items_that_are_all_alike_a_copy_is_paired_with_a_few_the_most_similar_first() -> None:
+    opening = " ".join(f"open{place}" for place in range(60))
+    items = [f"{opening} end{item}" for item in range(2_000)]
+    streams = WordStreams.of([items[1_234], f"{opening} other"])
+    copies = ItemIndex.of(items, len(items), PARAMS).copies(streams)
+    assert copies.firsts()[0][1] == copies.firsts()[1][1] == MOST_ITEMS
+    assert (copies.items[0], copies.similarities[0]) == (1_234, 1)
 
 
 @given(TEXTS, TEXTS, st.integers(1, 3))

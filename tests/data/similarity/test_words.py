@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acclimate.data.similarity.words import WordStreams, opening, ranges, words
+from acclimate.data.similarity.words import WordStreams, opening, ranges, word_places, words
 
 TEXTS = st.lists(st.text(alphabet="ab \u00a0.é", max_size=30), max_size=8)
 
@@ -42,6 +42,13 @@ def test_combining_marks_stay_inside_their_word() -> None:
 def test_normalising_twice_changes_nothing(text: str) -> None:
     once = words(text)
     assert words(" ".join(once)) == once
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("a_ ½㍿深é\u0301\u00ad")))
+def test_where_words_stand_is_what_they_are_made_of(text: str) -> None:
+    places = word_places(text)
+    assert [word for word, _, _ in places] == words(text)
+    assert all(set(word) <= set("".join(words(text[start:end]))) for word, start, end in places)
 
 
 def test_an_opening_ends_where_a_word_ends() -> None:

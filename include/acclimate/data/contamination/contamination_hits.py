@@ -12,16 +12,15 @@ single longer words where only the meaning was.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from acclimate.data.contamination.item_overlaps import COPY, REPHRASED, RULES, Finds
+from acclimate.data.contamination.finds import COPY, REPHRASED, RULES, Finds
 from acclimate.data.contamination.text_blocks import rows_at
-from acclimate.data.similarity.words import words
+from acclimate.data.similarity.words import stands_alone, word_places
 
 if TYPE_CHECKING:
     from acclimate.data.contamination.meaning import Meant
@@ -33,11 +32,9 @@ SHOWN_WORDS = 120
 """At most, of either."""
 RUN_WORDS = 5
 MIN_WORD_CHARACTERS = 4
-"""Shorter words stand in any two texts."""
+"""Shorter words stand in any two texts; a character of a script without spaces says as much as a word does."""
 SEARCHED_CHARACTERS = 200_000
 """Of a training text; an overlap further on is shown without marks."""
-
-_WORD = re.compile(r"\w+")
 
 Segments = list[tuple[str, bool]]
 """Consecutive stretches of a text, and whether each is marked."""
@@ -106,8 +103,8 @@ class _Tokens:
 
     @classmethod
     def of(cls, text: str) -> _Tokens:
-        found = list(_WORD.finditer(text))
-        return cls(text, [" ".join(words(match.group())) for match in found], [match.span() for match in found])
+        found = word_places(text)
+        return cls(text, [word for word, _, _ in found], [(start, end) for _, start, end in found])
 
     def excerpt(self, others: Sequence[str], run: int) -> Segments:
         """The part around the first stretch in common."""
@@ -124,7 +121,7 @@ class _Tokens:
         marks = [False] * len(self.words)
         for place in range(len(self.words) - run + 1):
             here = tuple(self.words[place : place + run])
-            if here in theirs and (run > 1 or len(here[0]) >= MIN_WORD_CHARACTERS):
+            if here in theirs and (run > 1 or len(here[0]) >= MIN_WORD_CHARACTERS or stands_alone(here[0])):
                 marks[place : place + run] = [True] * run
         return marks
 
@@ -140,7 +137,8 @@ class _Tokens:
                 segments.append((self.text[position : self.spans[places[0]][0]], False))
                 position = self.spans[places[0]][0]
             reach = self.spans[places[-1]][1]
-            segments.append((self.text[position:reach], mark))
-            position = reach
+            # Nothing is left of a character that was two words, one of them in the run before.
+            segments += [(self.text[position:reach], mark)] if position < reach else []
+            position = max(position, reach)
         rest = self.text[position:] if end == len(marks) else " …"
         return [*segments, (rest[: 2 * CONTEXT_WORDS], False)] if rest else segments

@@ -6,7 +6,10 @@ Four rules, the first three for dropping:
 - a shorter item of MIN_WORDS or more: a text in which it stands whole;
 - every item, however short: a text, or a record's question, whose Jaccard similarity to it reaches
   `near_duplicate`, on word 5-grams, or on the whole word sequence of what is shorter than that;
-- `flag_words` words in a row: counted.
+- `flag_words` words in a row: flagged.
+
+What stands in many items, an opening that all of a benchmark's have in common for one, counts for MOST_ITEMS of
+them: no text that holds it is passed over, nor an item of which a text holds a passage of its own.
 
 Passages of validation documents that stand in `boilerplate_documents` training texts or more are nobody's
 secret, the same as `split` says of test passages: to keep them out would cost all those texts.
@@ -16,11 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acclimate.data.similarity.passages import Passages, distinct
+from acclimate.data.contamination.finds import COPY, FLAGGED, PASSAGE, SHORT, Finds, Flags
+from acclimate.data.similarity.passages import Passages, distinct, distinct_rows
 from acclimate.data.similarity.words import WordStreams, ranges
 
 if TYPE_CHECKING:
@@ -31,57 +36,8 @@ if TYPE_CHECKING:
 MIN_WORDS = 5
 """An item of fewer words would be found by chance everywhere inside other texts."""
 SHINGLE_WORDS = 5
-PASSAGE = "shares a passage with an item"
-SHORT = "holds a short item"
-COPY = "near-duplicate of an item"
-REPHRASED = "rephrases an item"
-RULES = (PASSAGE, SHORT, COPY, REPHRASED)
-"""In the order in which the reason of a text is chosen."""
-
-
-@dataclass(frozen=True)
-class Finds:
-    """Pairs of a training text and an item, each with the rule that found it."""
-
-    texts: NDArray[np.int64]
-    items: NDArray[np.int64]
-    rules: NDArray[np.int64]
-    """Index into RULES."""
-    similarities: NDArray[np.float64]
-    """Jaccard or cosine, 1 for shared words; all [finds]."""
-
-    @classmethod
-    def of(cls, rule: str, pairs: NDArray[np.int64], similarities: NDArray[np.float64] | None = None) -> Finds:
-        """The finds of one rule from [finds, 2] texts and items."""
-        given = np.ones(len(pairs)) if similarities is None else similarities
-        return cls(pairs[:, 0], pairs[:, 1], np.full(len(pairs), RULES.index(rule)), given)
-
-    @classmethod
-    def together(cls, several: Iterable[Finds]) -> Finds:
-        """All of them, ordered by text, then rule, then similarity (best first), then item."""
-        none = cls.of(PASSAGE, np.empty((0, 2), dtype=np.int64))
-        listed = [none, *several]
-        texts, items, rules, similarities = (
-            np.concatenate([getattr(finds, name) for finds in listed])
-            for name in ("texts", "items", "rules", "similarities")
-        )
-        order = np.lexsort((items, -similarities, rules, texts))
-        return cls(texts[order], items[order], rules[order], similarities[order])
-
-    def of_rows(self, rows: NDArray[np.int64]) -> Finds:
-        """The same with text i called rows[i]."""
-        return replace(self, texts=rows[self.texts])
-
-    def firsts(self) -> dict[int, tuple[int, int]]:
-        """Text to the place of its first find and its number of items; for finds in the order of `together`."""
-        texts, places = np.unique(self.texts, return_index=True)
-        items = np.unique(np.stack([self.texts, self.items], axis=1), axis=0)
-        counts = np.unique(items[:, 0], return_counts=True)[1]
-        return dict(zip(texts.tolist(), zip(places.tolist(), counts.tolist(), strict=True), strict=True))
-
-    def where(self, chosen: NDArray[np.bool_]) -> Finds:
-        """Those for which `chosen` [finds] is set."""
-        return Finds(self.texts[chosen], self.items[chosen], self.rules[chosen], self.similarities[chosen])
+MOST_ITEMS = 16
+"""Items, the first ones, that a text is paired with for one passage, or for its likeness to them."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +50,7 @@ class _Lookup:
     """What the owners in `passages` are among all items."""
 
     def finds(self, texts: WordStreams) -> Finds:
-        pairs = self.passages.pairs(*self.passages.occurrences(texts))
+        pairs, _ = self.passages.pairs(*self.passages.occurrences(texts), MOST_ITEMS)
         pairs[:, 1] = self.items[pairs[:, 1]]
         return Finds.of(self.rule, pairs)
 
@@ -152,9 +108,12 @@ class ItemIndex:
         """Whether any text holds a passage of a validation document that is no boilerplate."""
         return any(len(lookup.finds(texts).texts) for lookup in self.validation)
 
-    def flagged(self, texts: WordStreams) -> NDArray[np.int64]:
-        """The texts that share the shorter passages with evaluation items, ascending."""
-        return np.unique(self.flagging.occurrences(texts)[0])
+    def flags(self, texts: WordStreams) -> Flags:
+        """The texts that share the shorter passages with evaluation items."""
+        pairs, shared = self.flagging.pairs(*self.flagging.occurrences(texts), MOST_ITEMS)
+        order = np.lexsort((pairs[:, 1], -shared, pairs[:, 0]))
+        first = order[np.flatnonzero(np.diff(pairs[order, 0], prepend=-1))]
+        return Flags(Finds.of(FLAGGED, pairs[first]), shared[first])
 
     def copies(self, texts: WordStreams) -> Finds:
         """Which texts are near-duplicates of which items, by exact Jaccard similarity."""
@@ -163,25 +122,40 @@ class ItemIndex:
         return Finds.together([Finds.of(COPY, longer, similarities), Finds.of(COPY, equal)])
 
     def _similar(self, texts: WordStreams) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Pairs whose shingles are alike enough, [pairs, 2], and how much.
+        """Pairs whose shingles are alike enough, [pairs, 2], and how much; of a text with MOST_ITEMS at most.
 
         If J(A, B) ≥ t, then |A ∩ B| ≥ t |A|: only texts of which so much is known from the items need comparing.
         """
-        owners, places = self.shingles.occurrences(texts)
-        once = np.unique(np.stack([owners, places], axis=1), axis=0)
+        once = distinct_rows(*self.shingles.occurrences(texts))[0]
         known = np.bincount(once[:, 0], minlength=len(texts.lengths))
-        sizes = np.zeros(len(texts.lengths), dtype=np.int64)
         met = np.flatnonzero(known)
+        sizes = np.zeros(len(texts.lengths), dtype=np.int64)
         sizes[met] = _sizes(texts.take(met))
         # Less a rounding error: 0.55 × 100 is more than 55.
         once = once[(known >= self.near_duplicate * sizes - 1e-9)[once[:, 0]]]
-        counts = self.shingles.documents[once[:, 1]]
-        theirs = self.shingles.owners[ranges(self.shingles.starts[:-1][once[:, 1]], counts)]
-        pairs, common = np.unique(np.stack([np.repeat(once[:, 0], counts), theirs], axis=1), axis=0, return_counts=True)
-        union = sizes[pairs[:, 0]] + _sizes(self.streams)[pairs[:, 1]] - common
-        similarities: NDArray[np.float64] = common / np.maximum(union, 1)
-        enough = similarities >= self.near_duplicate
-        return pairs[enough], similarities[enough]
+        starts = np.flatnonzero(np.diff(once[:, 0], prepend=-1))
+        pairs, similarities = [np.empty((0, 2), dtype=np.int64)], [np.empty(0)]
+        for places in np.split(once, starts[1:]) if len(once) else ():
+            text = places[0, 0]
+            items, alike = self._nearest(places[:, 1], int(sizes[text]))
+            pairs.append(np.stack([np.full(len(items), text), items], axis=1))
+            similarities.append(alike)
+        return np.concatenate(pairs), np.concatenate(similarities)
+
+    def _nearest(self, shingles: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The items most like a text that has `size` shingles, these among them; and how much."""
+        counts = self.shingles.documents[shingles]
+        # A count per item, not a list of pairs: an opening that all items share would make that as long as they are.
+        common = np.bincount(self.shingles.owners[ranges(self.shingles.starts[:-1][shingles], counts)])
+        items = np.flatnonzero(common)
+        alike = common[items] / (size + self._item_sizes[items] - common[items])
+        enough = np.flatnonzero(alike >= self.near_duplicate)
+        best = np.sort(enough[np.argsort(-alike[enough], kind="stable")[:MOST_ITEMS]])
+        return items[best], alike[best]
+
+    @cached_property
+    def _item_sizes(self) -> NDArray[np.int64]:
+        return _sizes(self.streams)
 
 
 def _sizes(streams: WordStreams) -> NDArray[np.int64]:
@@ -208,8 +182,8 @@ def _lookups(streams: WordStreams, chosen: NDArray[np.bool_], passage_words: int
 
 
 def _equal(left: NDArray[np.uint64], right: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """[pairs, 2]: places in `left` and `right` with the same value."""
+    """[pairs, 2]: places in `left` and `right` with the same value; of one with MOST_ITEMS others at most."""
     order = np.argsort(right, kind="stable")
     starts = np.searchsorted(right[order], left, side="left")
-    counts = np.searchsorted(right[order], left, side="right") - starts
+    counts = np.minimum(np.searchsorted(right[order], left, side="right") - starts, MOST_ITEMS)
     return np.stack([np.repeat(np.arange(len(left)), counts), order[ranges(starts, counts)]], axis=1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from acclimate.data.contamination.embedders import embedder
-from acclimate.data.contamination.item_overlaps import REPHRASED, Finds
+from acclimate.data.contamination.finds import REPHRASED, Finds
 from acclimate.data.contamination.judge import Verdict, ask
 from acclimate.data.contamination.rephrasings import Rephrasing, find_rephrasings, sample_sentences
 from acclimate.data.contamination.text_blocks import blocks

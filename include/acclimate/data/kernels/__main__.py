@@ -17,6 +17,9 @@ def main() -> None:
     import pyarrow as pa
 
     from acclimate.core.files import write_parquet
+    from acclimate.data.contamination.clean_check import CleanCheck
+    from acclimate.data.contamination.embedders import embedder
+    from acclimate.data.contamination.rephrasings import find_rephrasings
     from acclimate.data.similarity.copies import find_copies
     from acclimate.data.similarity.near_duplicates import near_duplicates
     from acclimate.data.similarity.passages import Passages, sharing
@@ -37,6 +40,8 @@ def main() -> None:
     streams = WordStreams.of(texts)
     sharing(streams, WordStreams.of(texts[:10]), 13)
     Passages.of(streams, 13).most_documents(streams)
+    CleanCheck.of(texts[:10], 13).unclean(streams, streams)
+    find_rephrasings(enumerate(texts[:10]), texts[:2], embedder("tfidf", texts[:10]), similarity=0.5, neighbours=1)
 
 
 if __name__ == "__main__":

@@ -75,13 +75,26 @@ class Passages:
         made: tuple[NDArray[np.uint64], NDArray[np.int32]] = index(self.hashes)
         return made
 
-    def pairs(self, owners: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """[pairs, 2]: occurrences as text and text of these passages, each pair once, in ascending order."""
+    def pairs(
+        self, owners: NDArray[np.int64], places: NDArray[np.int64], most: int | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Occurrences as pairs of a text and a text of these passages, in ascending order.
+
+        Args:
+            owners: of the occurrences, as `occurrences` returns them …
+            places: … both [occurrences].
+            most: a passage that stands in more of these texts counts for the first so many of them: with an opening
+                that all have in common there would be as many pairs as texts times texts. None: for all.
+
+        Returns:
+            [pairs, 2], each pair once; and how many passages the two share [pairs].
+        """
         # One occurrence of a passage in a text is enough, and repeats would multiply in the join.
-        once = np.unique(np.stack([owners, places], axis=1), axis=0)
+        once = distinct_rows(owners, places)[0]
         counts = self.documents[once[:, 1]]
+        counts = counts if most is None else np.minimum(counts, most)
         theirs = self.owners[ranges(self.starts[:-1][once[:, 1]], counts)]
-        return np.unique(np.stack([np.repeat(once[:, 0], counts), theirs], axis=1), axis=0)
+        return distinct_rows(np.repeat(once[:, 0], counts), theirs)
 
     def only(self, chosen: NDArray[np.bool_]) -> Passages:
         """Those passages for which `chosen` [passages] is set."""
@@ -97,7 +110,16 @@ def sharing(left: WordStreams, right: WordStreams, n: int) -> NDArray[np.int64]:
         [pairs, 2]: index into `left`, index into `right`; each pair once, in ascending order.
     """
     passages = Passages.of(right, n)
-    return passages.pairs(*passages.occurrences(left))
+    return passages.pairs(*passages.occurrences(left))[0]
+
+
+def distinct_rows(left: NDArray[np.int64], right: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """[pairs, 2]: the distinct pairs of two columns of indices in ascending order; and how often each stands there.
+
+    Two indices below 2³² make one number, which sorts many times faster than a pair.
+    """
+    keys, counts = np.unique((left << 32) | right, return_counts=True)
+    return np.stack([keys >> 32, keys & 0xFFFFFFFF], axis=1), counts
 
 
 def distinct(streams: WordStreams, n: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:

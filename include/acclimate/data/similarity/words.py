@@ -51,6 +51,25 @@ def words(text: str) -> list[str]:
     return [word for each in found if (word := each.strip("_"))]
 
 
+def word_places(text: str) -> list[tuple[str, int, int]]:
+    """`words` of `text`, each with where what it was made of stands: text[start:end].
+
+    Two words made of one character (½) stand at the same place.
+    """
+    folded, origins = [], []
+    for place, character in enumerate(text):
+        of_character = _FOLDED[ord(character)]
+        folded.append(of_character)
+        origins += [place] * len(of_character)
+    places = []
+    for found in _word_pattern().finditer("".join(folded)):
+        word = found.group().strip("_")
+        if word:
+            start = found.start() + found.group().index(word)
+            places.append((word, origins[start], origins[start + len(word) - 1] + 1))
+    return places
+
+
 def fold(character: str) -> str:
     """What a code point is compared as: nothing, one code point or several."""
     if unicodedata.category(character) == "Cf" or any(ord(character) in block for block in _VARIATION_SELECTORS):
