@@ -18,7 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from acclimate.core.certificate import certificate_of, certify, require_certified
+from acclimate.core.certificate import (
+    CHECKED,
+    certificate_of,
+    certify,
+    origins,
+    require_certified,
+    require_checked,
+)
 from acclimate.core.errors import UserError
 from acclimate.core.files import require_free_disk, whole_directory, write_json
 from acclimate.core.home import home
@@ -61,6 +68,8 @@ class Stage:
     """Those of its inputs that must be what `decontaminate` certified, or what was made of it."""
     certifies: tuple[str, ...] = ()
     """Files in `out` that are clean because the certified inputs were."""
+    unseen: tuple[str, ...] = ()
+    """Those of its inputs that hold evaluation items which the training set must have been checked against."""
     judges: tuple[str, ...] = ()
     """Those of its inputs that are models scored on the test set: each use goes into the ledger."""
     looks_up: tuple[Literal["ledger", "timings"], ...] = ()
@@ -82,7 +91,8 @@ class Stage:
     def reads(self) -> list[str]:
         """The paths it depends on: its inputs and their certificates."""
         certificates = {str(certificate_of(Path(self.inputs[keyword]))) for keyword in self.certified}
-        return sorted({*self.inputs.values(), *certificates})
+        checked = {str(certificate_of(_DATASET)), str(_CHECKED)} if self.unseen else set[str]()
+        return sorted({*self.inputs.values(), *certificates, *checked})
 
 
 _TORCH = ("torch", "transformers")
@@ -93,6 +103,8 @@ _ASKED = {
     "tasks": "inputs/tasks",
     "behaviour": "inputs/behaviour",
 }
+_DATASET = Path("artifacts/mix/train.jsonl")
+_CHECKED = Path("artifacts/decontaminate") / CHECKED
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
@@ -206,6 +218,7 @@ STAGES: dict[str, Stage] = {
                 "dataset": "artifacts/mix/train.jsonl",
                 **_ASKED,
             },
+            unseen=("evaluation", "examples"),
             judges=("base", "adapter", "champion"),
             libraries=(*_TORCH, "peft", "lm_eval.evaluator"),
         ),
@@ -242,6 +255,7 @@ STAGES: dict[str, Stage] = {
                 "evaluated": "artifacts/evaluate/candidate",
                 "evaluation": _EVALUATION,
             },
+            unseen=("evaluation",),
             judges=("quantized",),
             libraries=(*_TORCH, "gptqmodel", "lm_eval.evaluator"),
         ),
@@ -307,6 +321,9 @@ def run_stage(name: str, *, started: float) -> Report:
     _require_inputs(stage)
     for keyword in stage.certified:
         require_certified(Path(stage.inputs[keyword]))
+    for keyword in stage.unseen:
+        dials = params.decontaminate.model_dump(mode="json")
+        require_checked(Path(stage.inputs[keyword]), dataset=_DATASET, checked=_CHECKED, params=dials)
     require_free_disk(Path(), params.common.min_free_disk_mb)
     _let_waiting_threads_sleep()
     _keep_libraries_quiet()
@@ -332,7 +349,7 @@ def run_stage(name: str, *, started: float) -> Report:
             report: Report = module.run(*sections, **inputs)
         _require_same_params(params, name)
         if stage.certifies:
-            certify(inputs["out"], stage.certifies)
+            certify(inputs["out"], stage.certifies, origins(inputs[keyword] for keyword in stage.certified))
     write_report(report_path(name), name, report)
     if stage.resumes:  # what they were for stands now where no kill can take it away
         shutil.rmtree(CHECKPOINTS / name, ignore_errors=True)

@@ -11,7 +11,7 @@ import pytest
 
 from acclimate.core.certificate import require_certified
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_jsonl, read_parquet, write_jsonl
+from acclimate.core.files import read_json, read_jsonl, read_parquet, sha256, write_jsonl
 from acclimate.core.params import DecontaminateParams
 from acclimate.core.params.contamination import Benchmark
 from acclimate.data import decontaminate
@@ -280,6 +280,19 @@ def test_what_is_written_is_certified_and_an_edit_is_noticed(check: Check, tmp_p
     (tmp_path / "out/domain.parquet").write_bytes((tmp_path / "train.parquet").read_bytes())
     with pytest.raises(UserError, match="is not the file that was certified"):
         require_certified(tmp_path / "out/domain.parquet")
+
+
+def test_what_the_texts_were_checked_against_is_noted(check: Check, tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "inputs/quiz.jsonl", [{"q": "Which of these is fired at the highest temperature?"}])
+    check("Nothing.", benchmarks=[Benchmark(name="quiz", path="inputs/quiz.jsonl", text="q")])
+    noted = read_json(tmp_path / "out/checked_against.json")
+    assert noted["clean"] == {
+        f"{part}.parquet": sha256(tmp_path / f"out/{part}.parquet") for part in decontaminate.PARTS
+    }
+    assert noted["against"]["evaluation/domain_cloze.jsonl"] == sha256(tmp_path / "evaluation/domain_cloze.jsonl")
+    assert len(noted["against"]) == len(TASKS) + 2
+    assert noted["benchmarks"].keys() == {"quiz"}
+    assert noted["params"]["drop_words"] == 13
 
 
 def test_what_the_search_misses_is_never_certified(

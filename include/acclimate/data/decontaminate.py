@@ -5,6 +5,7 @@
     artifacts/decontaminate/hits.jsonl                   the same side by side with the item, and what may be an item
     artifacts/decontaminate/flagged.jsonl                texts that share a shorter passage with one, and stay
     artifacts/decontaminate/certificate.json             hashes of the two; mix and base read nothing else
+    artifacts/decontaminate/checked_against.json         … and of all they were checked against
 
 Looked for is what wanted_items.py reads: evaluation items, examples, benchmarks, documents of the validation store;
 by the words they share (item_overlaps.py), then by meaning (rephrasings.py). Case, punctuation, spacing and how
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from acclimate.core.certificate import certify
+from acclimate.core.certificate import certify, note_checked
 from acclimate.core.errors import UserError
 from acclimate.core.files import write_jsonl
 from acclimate.core.params import DecontaminateParams
@@ -117,7 +118,10 @@ def run(
     longest = list_hits(train, items, flags.most(LISTED_FLAGS), rejects.keys(), meant)
     write_jsonl(out / "flagged.jsonl", (asdict(hit) for hit in longest))
     _require_clean(out, index, params)
-    certify(out, [f"{part}.parquet" for part in PARTS])
+    names = [f"{part}.parquet" for part in PARTS]
+    against = [*evaluation.glob("*.jsonl"), examples, validation]
+    note_checked(out, names, against=against, benchmarks=wanted.benchmarks, params=params.model_dump(mode="json"))
+    certify(out, names)
     return DecontaminateReport(
         funnel=together(funnels),
         **funnels,

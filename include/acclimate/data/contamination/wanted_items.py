@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +36,8 @@ class WantedItems:
     """Of the examples."""
     documents: list[Question]
     """Of the validation store."""
+    benchmarks: dict[str, str]
+    """Name of each to the SHA-256 of its items."""
 
     @property
     def all(self) -> list[Question]:
@@ -56,10 +61,18 @@ def read_items(
     asked = read_examples(examples)
     questions = read_questions(evaluation)
     questions += [Question(EXAMPLES, example.id, example.question) for example in asked]
-    questions += [question for benchmark in params.benchmarks for question in read_benchmark(benchmark, inputs)]
+    benchmarks = {benchmark.name: read_benchmark(benchmark, inputs) for benchmark in params.benchmarks}
     return WantedItems(
-        questions, _answers(asked, params.drop_words), [] if params.validation == "off" else _documents(validation)
+        questions=[*questions, *chain.from_iterable(benchmarks.values())],
+        answers=_answers(asked, params.drop_words),
+        documents=[] if params.validation == "off" else _documents(validation),
+        benchmarks={name: _digest(items) for name, items in benchmarks.items()},
     )
+
+
+def _digest(items: list[Question]) -> str:
+    lines = (json.dumps(asdict(item), ensure_ascii=False, sort_keys=True) for item in items)
+    return hashlib.sha256("\n".join(lines).encode(errors="replace")).hexdigest()
 
 
 def _answers(examples: list[Example], least_words: int) -> list[Question]:
