@@ -46,9 +46,9 @@ _VARIATION_SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 
 def words(text: str) -> list[str]:
     """The words of `text` in order, normalised so that case, punctuation and spacing do not matter."""
-    ascii_only = text.isascii()
-    found = _ASCII_WORD.findall(text.lower()) if ascii_only else _word_pattern().findall(text.translate(_FOLDED))
-    return [word for each in found if (word := each.strip("_"))]
+    folded, pattern = (text.lower(), _ASCII_WORD) if text.isascii() else (text.translate(_FOLDED), _word_pattern())
+    found = pattern.findall(folded)
+    return [word for each in found if (word := each.strip("_"))] if "_" in folded else found
 
 
 def word_places(text: str) -> list[tuple[str, int, int]]:
