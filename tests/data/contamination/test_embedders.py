@@ -51,7 +51,9 @@ def test_tfidf_is_that_of_words_and_4_grams_without_the_common_ones_whatever_was
 
     def features(text: str) -> list[str]:
         padded = [f" {word} " for word in words(text)]
-        return [gram for word in padded for gram in (word.strip(), *(word[i : i + 4] for i in range(len(word) - 3)))]
+        return [
+            gram for word in padded for gram in (word.strip(), *(word[i : i + 4] for i in range(max(1, len(word) - 3))))
+        ]
 
     sample = [f"{text} {number} of it" for number, text in enumerate(TEXTS * 5)]
     expected = TfidfVectorizer(analyzer=features, sublinear_tf=True, max_df=0.3).fit(sample)
