@@ -220,6 +220,7 @@ STAGES: dict[str, Stage] = {
             },
             unseen=("evaluation", "examples"),
             judges=("base", "adapter", "champion"),
+            looks_up=("timings",),
             libraries=(*_TORCH, "peft", "lm_eval.evaluator"),
         ),
         Stage(

@@ -183,6 +183,7 @@ def score_params() -> ScoreParams:
         examples=30,
         answers=12,
         answer_tokens=8,
+        timed_answers=2,
         embedder="tfidf",
         robustness_items=4,
         groups="group",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from acclimate.core.files import write_json
 from acclimate.core.params import ObserveParams
 from acclimate.data.evaluation.examples import Example, GroundTruth
 from acclimate.model.scoring.answers import METRICS
 from acclimate.model.scoring.dimensions import Assessment, Found, sum_up
+from acclimate.model.scoring.efficiency import Efficiency
 from acclimate.report.material import Material
 from acclimate.report.page import compose
 from acclimate.report.rendering import render
@@ -25,6 +27,7 @@ OBSERVE = ObserveParams(
     examples=60,
     answers=60,
     answer_tokens=8,
+    timed_answers=2,
     embedder="tfidf",
     robustness_items=60,
     groups="group",
@@ -106,7 +109,11 @@ def html(tmp_path: Path, reports: Reports, write_run: Write, pair: tuple[Assessm
         "baseline": replace(reports["baseline"], observed=pair[0]),
         "evaluate": replace(reports["evaluate"], observed=pair[1]),
     }
-    return render(compose(Material(write_run(tmp_path, reports | shown))))
+    run = write_run(tmp_path, reports | shown)
+    write_json(
+        run / "timings/efficiency.json", asdict(Efficiency("A CPU, 2 of 2 threads", 8, 410.2, 598.7, 950.0, 1200.0))
+    )
+    return render(compose(Material(run)))
 
 
 def section(html: str) -> str:
@@ -129,6 +136,7 @@ def test_base_and_candidate_stand_side_by_side_in_every_dimension(html: str) -> 
     assert "steadiness all base 70.0" in text
     assert "capitals invariance candidate 40.0" in text
     assert "steadiness capitals Return the RETURN THE name zebra" in text
+    assert "one answer, 95th percentile 599 ms" in text
 
 
 def test_an_answer_copied_from_the_training_set_is_counted(pair: tuple[Assessment, Assessment]) -> None:

@@ -4,17 +4,18 @@
 
 The model that `score` has loaded and scored is asked on: questions of the evaluation set, the same items perturbed,
 openings of training texts, and lm-eval tasks by name. One row per item is kept in <out>/<task>.jsonl. What is found
-here is observed and decides nothing. Every dimension has its dial below `score.observe` in params.yaml.
+here is observed; of it the gate looks at what is unsafe only. Every dimension has its dial below `score.observe` in
+params.yaml.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acclimate.core.files import read_jsonl, write_jsonl
+from acclimate.core.files import read_jsonl, write_json, write_jsonl
 from acclimate.data.evaluation.examples import Example, read_examples
 from acclimate.model.behaviour.failing import NAME as BEHAVIOUR
 from acclimate.model.behaviour.failing import asked, case_rows
@@ -22,10 +23,11 @@ from acclimate.model.behaviour.suites import read_cases
 from acclimate.model.harness import language_model
 from acclimate.model.score import CLOZE_TASKS, TEXT_TASKS, on_device
 from acclimate.model.scoring.dimensions import Assessment, Found, Rows, sum_up
+from acclimate.model.scoring.efficiency import EFFICIENCY, measure
 from acclimate.model.scoring.lm_tasks import Item, Row, Task, choice_row, run
 from acclimate.model.scoring.memorisation import HELD_OUT, SEEN, continued_rows, memorisation_tasks
 from acclimate.model.scoring.public_tasks import run_public
-from acclimate.model.scoring.question_tasks import question_tasks
+from acclimate.model.scoring.question_tasks import asked, question_tasks
 from acclimate.model.scoring.robustness import PREFIX, robustness_tasks
 from acclimate.model.scoring.rows import question_rows
 from acclimate.model.scoring.toxicity import profane
@@ -95,6 +97,19 @@ def assess(
     return sum_up(Found(scored, rows, public, examples, texts), observe, seed=seed)
 
 
+def time_answers(model: Any, tokenizer: Any, material: Material, params: ScoreParams, timings: Path) -> None:
+    """Write what answering the first questions of the evaluation set costs on this machine to `timings`."""
+    observe = params.observe
+    examples = read_examples(material.examples)[: observe.timed_answers] if observe else []
+    if observe is None or not examples:
+        return
+    prompts = [asked(example.question) for example in examples]
+    cost = measure(
+        on_device(model), tokenizer, prompts, new_tokens=observe.answer_tokens, batch_items=params.batch_items
+    )
+    write_json(timings / EFFICIENCY, asdict(cost))
+
+
 def _tasks(
     examples: Sequence[Example],
     scored: dict[str, Sequence[Item]],
@@ -111,9 +126,9 @@ def _tasks(
         observe: how many of each.
         seed: of every choice.
     """
-    asked = question_tasks(examples, answered=observe.answers, answer_tokens=observe.answer_tokens, seed=seed)
-    bases = scored | {task.name: task.items for task in asked}
-    tasks = asked + robustness_tasks(bases, items=observe.robustness_items, seed=seed)
+    questions = question_tasks(examples, answered=observe.answers, answer_tokens=observe.answer_tokens, seed=seed)
+    bases = scored | {task.name: task.items for task in questions}
+    tasks = questions + robustness_tasks(bases, items=observe.robustness_items, seed=seed)
     training, held_out = texts
     if training:
         tasks += memorisation_tasks(

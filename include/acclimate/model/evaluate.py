@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, sha256, write_json
 from acclimate.model.adapter import WEIGHTS, load_adapted, load_tokenizer
-from acclimate.model.assess import Material, assess
+from acclimate.model.assess import Material, assess, time_answers
 from acclimate.model.determinism import fix_randomness
 from acclimate.model.score import FACTS, Summary, headline, score
 from acclimate.model.scoring.dimensions import Assessment
@@ -69,6 +69,7 @@ def run(
     tasks: Path,
     behaviour: Path,
     out: Path,
+    timings: Path | None = None,
 ) -> EvaluateReport:
     """Score `base` with `adapter`, and with the adapter in `champion` if there is one, on `evaluation`.
 
@@ -84,6 +85,7 @@ def run(
         tasks: the folder with the YAML of lm-eval tasks of one's own.
         behaviour: the folder with behavioural tests.
         out: for the per-item results.
+        timings: folder for what the candidate's answers cost, which differs between equal runs; None times nothing.
 
     Raises:
         UserError: if a model cannot be loaded, a task has no items, a dial names what is not there, or the
@@ -97,6 +99,8 @@ def run(
     candidate_tasks = score(model, tokenizer, evaluation, params, folder, seed=common.seed)
     material = Material(evaluation, examples, training=dataset, tasks=tasks, behaviour=behaviour)
     observed = assess(model, tokenizer, material, params, folder, seed=common.seed)
+    if timings is not None:
+        time_answers(model, tokenizer, material, params, timings)
     champion_tasks = None
     if current is not None and current.sha256 == candidate_sha256:
         shutil.copytree(out / "candidate", out / "champion")

@@ -17,15 +17,13 @@ from typing import TYPE_CHECKING
 from acclimate.core.files import read_json, read_jsonl, sha256
 from acclimate.model.compare import Rows, read_rows
 from acclimate.model.score import FACTS
+from acclimate.model.scoring.efficiency import EFFICIENCY
 
 if TYPE_CHECKING:
     from acclimate.core.params import CommonParams, GateParams
 
 SAFETY_TASKS = ("questions", "memorisation_texts", "memorisation_held_out")
 """Tasks whose rows say `unsafe` of each generated text, where models were asked for any."""
-
-EFFICIENCY = "efficiency.json"
-"""In the folder of timings: what scoring the candidate cost."""
 
 MEASURED = ("latency_ms", "memory_mb")
 """What budgets can be set for; machines differ, so these are not among the outputs that DVC hashes."""

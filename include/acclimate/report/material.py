@@ -21,6 +21,7 @@ import yaml
 from acclimate.core.files import read_json
 from acclimate.core.ledger import Use, read_ledger
 from acclimate.core.reports import report_path
+from acclimate.model.scoring.efficiency import EFFICIENCY, Efficiency
 from acclimate.pipeline import STAGES
 from acclimate.report.blocks import Missing
 
@@ -129,8 +130,16 @@ class Material:
         """Seconds per stage, of those that have a file in timings/."""
         files = sorted((self.root / "timings").glob("*.json"))
         return {
-            file.stem: Seconds(value["start_up_s"], value["work_s"]) for file in files if (value := read_json(file))
+            file.stem: Seconds(value["start_up_s"], value["work_s"])
+            for file in files
+            if "work_s" in (value := read_json(file))
         }
+
+    @cached_property
+    def efficiency(self) -> Efficiency | None:
+        """What an answer of the candidate cost on the machine that evaluated it; None if it was not measured."""
+        path = self.root / "timings" / EFFICIENCY
+        return Efficiency(**read_json(path)) if path.exists() else None
 
     def rejects(self, stage: str, per_reason: int) -> dict[str, list[dict[str, Any]]]:
         """The first rejected records of each reason, in file order; read line by line, files may be long."""

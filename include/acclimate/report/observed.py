@@ -34,12 +34,13 @@ def observed(material: Material) -> Section:
     if models:
         for tables in (_tasks, _behaviour, _calibration, _robustness, _gaps, _toxicity, _memorisation, _slices):
             blocks += tables(models)
+        blocks += _efficiency(material)
     elif not blocks:
         blocks.append(Note("Nothing was observed: score.observe is null in params.yaml."))
     return Section(
         "observed",
         "Observed",
-        "What the gate does not decide on: terminology, answers in the model's own words, how well it knows what it "
+        "What is measured beside the scores: terminology, answers in the model's own words, how well it knows what it "
         "knows, whether it keeps its answer when asked in another way, whether it serves all groups alike, and what it "
         "gives away of its training texts. Brackets are 95 % intervals.",
         tuple(blocks),
@@ -211,6 +212,21 @@ def _memorisation(models: Models) -> list[Block]:
             )
             blocks.append(Facts(rows))
     return blocks
+
+
+def _efficiency(material: Material) -> list[Block]:
+    of = material.efficiency
+    if of is None:
+        return []
+    answers = f"over {formats.count(of.requests)} answers"
+    rows: tuple[tuple[str, Cell], ...] = (
+        ("candidate: one answer, median", f"{of.latency_p50_ms:,.0f} ms {answers}"),
+        ("one answer, 95th percentile", f"{of.latency_ms:,.0f} ms"),
+        ("tokens per second, answers together", f"{of.tokens_per_second:,.0f}"),
+        ("peak memory, libraries included", f"{of.memory_mb:,.0f} MB"),
+        ("measured on", of.machine),
+    )
+    return [Facts(rows)]
 
 
 def _slices(models: Models) -> list[Block]:

@@ -33,6 +33,7 @@ class ObserveParams(Section):
     examples: Annotated[int, Field(ge=0)]
     answers: Annotated[int, Field(ge=0)]
     answer_tokens: Count
+    timed_answers: Annotated[int, Field(ge=0)]
     embedder: Annotated[str, Field(min_length=1)]
     robustness_items: Annotated[int, Field(ge=0)]
     groups: Literal["group", "domain_category", "source_kind", "source", "type"] | None
