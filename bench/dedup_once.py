@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 
-from acclimate.data.dedup import write_kept
 from acclimate.data.similarity.copies import find_copies
+from acclimate.data.similarity.kept import write_kept
 from acclimate.data.similarity.sketches import Nearness
 
 NEARNESS = Nearness(threshold=0.8, shingle_words=5, seed=1729)
@@ -34,7 +34,7 @@ def main() -> int:
     pa.set_io_thread_count(1)
     with TemporaryDirectory(dir=arguments.out.parent) as scratch:
         copies = find_copies([arguments.source], NEARNESS, scratch=Path(scratch), threads=arguments.threads)
-    write_kept(arguments.source, copies, arguments.out)
+    write_kept(arguments.source, copies, arguments.out, threads=arguments.threads)
     np.save(arguments.mask, copies.kept)
     return 0
 

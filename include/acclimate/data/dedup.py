@@ -12,11 +12,10 @@ Other engines than our own search, and what they cost, are in data/engines and d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,14 +25,11 @@ from acclimate.core.records import Reject
 from acclimate.core.reports import Funnel
 from acclimate.data.engines import spark, text_dedup
 from acclimate.data.similarity.copies import Copies, find_copies
+from acclimate.data.similarity.kept import numbered_batches, write_kept
 from acclimate.data.similarity.sketches import Banding, Nearness
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 STORES = ("train", "validation", "test")
 REASON = "near-duplicate"
-_RECORDS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -68,7 +64,7 @@ def run(params: DedupParams, common: CommonParams, *, stores: Path, out: Path) -
         found, banding = _found(params, common, paths, nearness, Path(scratch))
     for store, path, copies in zip(STORES, paths, found, strict=True):
         gone = _rejects(path, copies, store)
-        write_kept(path, copies, out / path.name)
+        write_kept(path, copies, out / path.name, threads=common.threads)
         funnels[store] = Funnel.of(copies.records, copies.records - len(copies.gone), gone)
         sets[store] = len(np.unique(copies.survivors))
         rejects += gone
@@ -106,19 +102,6 @@ def _found_here(path: Path, threads: int, nearness: Nearness, scratch: Path) -> 
         return find_copies([path], nearness, scratch=Path(shingles), threads=threads)
 
 
-def write_kept(path: Path, copies: Copies, out: Path) -> None:
-    """Write what stays of a Parquet file, in its order, without ever holding more than a stretch of it."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    kept = copies.kept
-    with pq.ParquetFile(path) as file:
-        schema = file.schema_arrow.remove_metadata()
-        with pq.ParquetWriter(out, schema, compression="zstd", write_statistics=True) as writer:
-            for first, batch in _batches(file):
-                writer.write_batch(batch.filter(pa.array(kept[first : first + len(batch)])))
-
-
 def _rejects(path: Path, copies: Copies, store: str) -> list[Reject]:
     """One reject for each record that goes, naming the one that stays."""
     import pyarrow.parquet as pq
@@ -127,7 +110,7 @@ def _rejects(path: Path, copies: Copies, store: str) -> list[Reject]:
     rows: dict[int, dict[str, str]] = {}
     wanted = np.union1d(copies.gone, copies.survivors)
     with pq.ParquetFile(path) as file:
-        for first, batch in _batches(file, ["id", "source", "text"]):
+        for first, batch in numbered_batches(file, ["id", "source", "text"]):
             here = wanted[np.searchsorted(wanted, first) : np.searchsorted(wanted, first + len(batch))]
             for record, row in zip(here.tolist(), batch.take(here - first).to_pylist(), strict=True):
                 names[record] = row["id"]
@@ -143,11 +126,3 @@ def _rejects(path: Path, copies: Copies, store: str) -> list[Reject]:
         )
         for record, survivor, similarity in pairs
     ]
-
-
-def _batches(file: pa.parquet.ParquetFile, columns: list[str] | None = None) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """A file's records some thousand at a time, each with the place of its first."""
-    first = 0
-    for batch in file.iter_batches(_RECORDS_AT_ONCE, columns=columns):
-        yield first, batch
-        first += len(batch)

@@ -7,7 +7,7 @@ from acclimate.data import kernels
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(kernels, "_CACHE", tmp_path / "__pycache__")
+    monkeypatch.setattr(kernels, "CACHE", tmp_path / "__pycache__")
     kernels._forget_stale()
     (tmp_path / "__pycache__/sketch.sketch-1.py311.1.nbc").write_text("machine code")
     return tmp_path / "__pycache__"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
+from importlib import import_module
 from pathlib import Path
 
-_CACHE = Path(__file__).parent / "__pycache__"
+CACHE = Path(__file__).parent / "__pycache__"
 
 
 def _forget_stale() -> None:
@@ -21,14 +23,32 @@ def _forget_stale() -> None:
     """
     sources = sorted(Path(__file__).parent.glob("*.py"))
     digest = hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
-    stamp = _CACHE / "sources"
+    stamp = CACHE / "sources"
     if stamp.exists() and stamp.read_text(encoding="ascii") == digest:
         return
-    _CACHE.mkdir(exist_ok=True)
-    for compiled in _CACHE.glob("*.nb[ci]"):
+    CACHE.mkdir(exist_ok=True)
+    for compiled in CACHE.glob("*.nb[ci]"):
         compiled.unlink(missing_ok=True)
     stamp.write_text(digest, encoding="ascii")
 
 
-if os.access(_CACHE if _CACHE.exists() else _CACHE.parent, os.W_OK):
+if os.access(CACHE if CACHE.exists() else CACHE.parent, os.W_OK):
     _forget_stale()
+
+
+def _leave_blas_out() -> None:
+    """Import the part of numba that looks for BLAS while SciPy, where it looks, cannot be imported.
+
+    No kernel multiplies matrices, and importing scipy.linalg would take a third of what loading the kernels takes.
+    """
+    if "scipy.linalg" in sys.modules:
+        return
+    # None in place of a module makes importing it an ImportError, which numba takes for "no BLAS".
+    sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
+    try:
+        import_module("numba.np.arraymath")
+    finally:
+        del sys.modules["scipy.linalg"]
+
+
+_leave_blas_out()
