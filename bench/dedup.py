@@ -12,9 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version as installed
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from corpus import INPUTS, SCHEMA, passages
+from corpus import INPUTS, passages
+from dedup_inputs import boilerplate, respelled
 from numpy.typing import NDArray
 from peers.environments import environment, version
 from results_file import Goal, Outcome, Row, Usage, at_least, at_most, measured, write
@@ -32,8 +33,8 @@ from acclimate.data.engines.environments import install
 
 HERE = Path(__file__).parent
 THRESHOLD = 0.8
-BOILERPLATE_SIMILARITY = 0.78
-"""Of any two texts of the adversarial input that are not copies: just below the threshold."""
+MEMORY_GROWTH = 1.15
+"""Peak memory of the largest input to that of a quarter of it; it would be 4 if memory grew with the corpus."""
 
 Kept = NDArray[np.bool_]
 
@@ -89,29 +90,6 @@ def judge(source: Path, work: Path, masks: dict[str, Kept]) -> dict[str, Any]:
     command = [sys.executable, str(HERE / "truth.py"), str(source), str(THRESHOLD), str(work / "masks.npz")]
     said: dict[str, Any] = json.loads(measured(command).output.splitlines()[-1])
     return said
-
-
-def boilerplate(path: Path, documents: int) -> Path:
-    """Write texts of which any two share long boilerplate, one in fifty with an edited copy of its own words."""
-    choose = random.Random(3)
-    vocabulary = [f"w{number * 7919:x}" for number in range(50_000)]
-    shingles = 226
-    own = round(shingles * (1 - 2 * BOILERPLATE_SIMILARITY / (1 + BOILERPLATE_SIMILARITY))) - 4
-    shared = choose.choices(vocabulary, k=shingles + 4 - own)
-    texts: list[list[str]] = []
-    for number in range(documents):
-        if number > documents // 100 and choose.random() < 0.02:
-            text = list(choose.choice(texts))
-            for place in choose.sample(range(own), choose.randint(1, 4)):
-                text[place] = choose.choice(vocabulary)
-        else:
-            text = choose.choices(vocabulary, k=own)
-        texts.append(text)
-    half = len(shared) // 2
-    whole = [" ".join([*shared[:half], *text, *shared[half:]]) for text in texts]
-    rows = [{"id": f"{number:08d}", "text": text, "origin": "boilerplate"} for number, text in enumerate(whole)]
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), path, row_group_size=10_000)
-    return path
 
 
 def megabytes(source: Path) -> float:
@@ -209,17 +187,7 @@ def grown(small: Path, large: Path, documents: int, work: Path) -> tuple[list[Ro
         at_most("the same, imports and start of both left out", 0.03, round(own_share, 4)),
         at_least("the index keeps what one pass keeps (1 is yes)", 1, float(index["keeps_what_one_pass_keeps"])),
     ]
-    growth = (many.peak_rss_mb - few.peak_rss_mb) * 1e6 / (len(kept) - documents)
-    more = {
-        "index": index,
-        "memory": {
-            "texts": [documents, len(kept)],
-            "mb": [round(size, 1) for size in sizes],
-            "peak_rss_mb": [few.peak_rss_mb, many.peak_rss_mb],
-            "bytes_per_further_text": round(growth),
-            "of_50_gb_mb": round(many.peak_rss_mb + growth * (50_000 / sizes[1] * len(kept) - len(kept)) / 1e6),
-        },
-    }
+    more = {"index": index}
     return rows, goals, more
 
 
@@ -235,15 +203,29 @@ def beside(rows: list[Row]) -> list[Goal]:
     return goals
 
 
-def crowded(work: Path, documents: int) -> tuple[Row, Goal]:
-    """Texts that share boilerplate: whether their few copies are found, and at what cost."""
-    source = boilerplate(work / "boilerplate.parquet", documents)
-    usage, kept = ours(source, work)
-    judged = tuple(judge(source, work, {"acclimate": kept})["judged"]["acclimate"])
-    name = f"acclimate, 1 thread, {documents:,} texts with common boilerplate"
-    return row(name, usage, megabytes(source), judged), at_least(
-        "recall where texts share boilerplate", 0.995, judged[1]
-    )
+def memory(source: Path, work: Path, smaller: Sequence[Row]) -> tuple[Row, Goal, dict[str, Any]]:
+    """Peak memory on four times the largest input, beside that on the inputs measured before."""
+    usage, kept = ours(respelled(source, work / "many.parquet", 4), work)
+    size = megabytes(work / "many.parquet")
+    found = row(f"acclimate, 1 thread, {len(kept):,} texts", usage, size)
+    largest = max(known.peak_rss_mb or 0.0 for known in smaller)
+    grown_by = round(usage.peak_rss_mb / largest, 3)
+    goal = at_most(f"peak memory at {len(kept):,} texts / at a quarter of them", MEMORY_GROWTH, grown_by)
+    curve = {known.engine: known.peak_rss_mb for known in (*smaller, found)}
+    return found, goal, {"peak_rss_mb": curve, "largest_mb_of_text": round(size, 1)}
+
+
+def crowded(work: Path, documents: int) -> tuple[list[Row], Goal]:
+    """Texts that share boilerplate: whether their few copies are found, at what cost, and in how much memory."""
+    rows, recall = [], None
+    for share in (documents // 5, documents):
+        source = boilerplate(work / "boilerplate.parquet", share)
+        usage, kept = ours(source, work)
+        judged = tuple(judge(source, work, {"acclimate": kept})["judged"]["acclimate"])
+        name = f"acclimate, 1 thread, {share:,} texts with common boilerplate"
+        rows.append(row(name, usage, megabytes(source), judged))
+        recall = judged[1]
+    return rows, at_least("recall where texts share boilerplate", 0.995, recall)
 
 
 def main() -> int:
@@ -260,6 +242,7 @@ def main() -> int:
         ours(side_by_side, work)  # compiles the kernels, which happens once on a machine
         rows, goals, peer_versions, truth = compared(side_by_side, work)
         more_rows, more_goals, more = grown(source, large, arguments.documents, work)
+        huge, huge_goal, more["memory"] = memory(large, work, more_rows[:2])
         hard, hard_goal = crowded(work, arguments.documents)
     said = "passages of the files of installed Python packages, one in 25 with an edited copy (bench/corpus.py)"
     write(
@@ -267,8 +250,8 @@ def main() -> int:
         Outcome(
             input={"said": said, "threshold": THRESHOLD, "shingle_words": 5, "side_by_side": truth},
             versions={name: installed(name) for name in ("numba", "numpy", "pyarrow")} | peer_versions,
-            rows=[*rows, *more_rows, hard],
-            goals=[*goals, hard_goal, *beside(rows), *more_goals],
+            rows=[*rows, *more_rows, huge, *hard],
+            goals=[*goals, hard_goal, *beside(rows), *more_goals, huge_goal],
             more=more,
         ),
     )
