@@ -16,6 +16,7 @@ from acclimate.core.params import DecontaminateParams
 from acclimate.core.params.contamination import Benchmark
 from acclimate.data import decontaminate
 from acclimate.data.contamination.finds import COPY, FLAGGED, PASSAGE, REPHRASED, SHORT, Finds, Flags
+from acclimate.data.contamination.kept_parts import PARTS
 from acclimate.data.decontaminate import DecontaminateReport, run
 from acclimate.data.evaluation.evaluation_items import TASKS, ClozeItem, TextItem
 from acclimate.data.evaluation.examples import Example, GroundTruth, example_id, write_rows
@@ -286,9 +287,7 @@ def test_what_the_texts_were_checked_against_is_noted(check: Check, tmp_path: Pa
     write_jsonl(tmp_path / "inputs/quiz.jsonl", [{"q": "Which of these is fired at the highest temperature?"}])
     check("Nothing.", benchmarks=[Benchmark(name="quiz", path="inputs/quiz.jsonl", text="q")])
     noted = read_json(tmp_path / "out/checked_against.json")
-    assert noted["clean"] == {
-        f"{part}.parquet": sha256(tmp_path / f"out/{part}.parquet") for part in decontaminate.PARTS
-    }
+    assert noted["clean"] == {f"{part}.parquet": sha256(tmp_path / f"out/{part}.parquet") for part in PARTS}
     assert noted["against"]["evaluation/domain_cloze.jsonl"] == sha256(tmp_path / "evaluation/domain_cloze.jsonl")
     assert len(noted["against"]) == len(TASKS) + 2
     assert noted["benchmarks"].keys() == {"quiz"}
