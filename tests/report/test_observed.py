@@ -51,7 +51,7 @@ def facts(n: int) -> dict[str, str]:
     return known | {"source_kind": "expert", "source": "s", "type": "t"}
 
 
-def tested(n: int, *, failed: bool) -> dict[str, Any]:
+def capability(n: int, *, failed: bool) -> dict[str, Any]:
     """A case of a behavioural test."""
     told = {"prompts": ["Return the", "RETURN THE"], "wanted": "name", "got": "zebra" if failed else "name"}
     named = {"id": f"steadiness/capitals/{n}", "capability": "steadiness", "test": "capitals", "kind": "invariance"}
@@ -69,7 +69,7 @@ def assessed(right: int, *, trained: bool) -> Assessment:
         for n, row in enumerate(cloze)
     ]
     asked = {"terminology": [row | facts(n) for n, row in enumerate(cloze)], "questions": answers}
-    asked |= {"robustness_typos": cloze[:20], "behaviour": [tested(n, failed=n >= right) for n in range(10)]}
+    asked |= {"robustness_typos": cloze[:20], "behaviour": [capability(n, failed=n >= right) for n in range(10)]}
     if trained:
         asked |= {
             name: [{"id": "m", "cluster": "m", "words": 3}] for name in ("memorisation_texts", "memorisation_held_out")

@@ -27,7 +27,7 @@ from acclimate.model.scoring.efficiency import EFFICIENCY, measure
 from acclimate.model.scoring.lm_tasks import Item, Row, Task, choice_row, run
 from acclimate.model.scoring.memorisation import HELD_OUT, SEEN, continued_rows, memorisation_tasks
 from acclimate.model.scoring.public_tasks import run_public
-from acclimate.model.scoring.question_tasks import asked, question_tasks
+from acclimate.model.scoring.question_tasks import prompt_for, question_tasks
 from acclimate.model.scoring.robustness import PREFIX, robustness_tasks
 from acclimate.model.scoring.rows import question_rows
 from acclimate.model.scoring.toxicity import profane
@@ -103,7 +103,7 @@ def time_answers(model: Any, tokenizer: Any, material: Material, params: ScorePa
     examples = read_examples(material.examples)[: observe.timed_answers] if observe else []
     if observe is None or not examples:
         return
-    prompts = [asked(example.question) for example in examples]
+    prompts = [prompt_for(example.question) for example in examples]
     cost = measure(
         on_device(model), tokenizer, prompts, new_tokens=observe.answer_tokens, batch_items=params.batch_items
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
+
 from acclimate.core.files import read_json
 from acclimate.core.params import ScoreParams
 from acclimate.model.adapter import load_base, load_tokenizer
@@ -12,10 +14,14 @@ from acclimate.model.assess import Material, time_answers
 from acclimate.model.scoring.efficiency import Efficiency
 
 
+@pytest.fixture
+def material(evaluation: Path, examples: Path, own_tasks: Path, behaviour: Path) -> Material:
+    return Material(evaluation, examples, None, own_tasks, behaviour)
+
+
 def test_answers_are_timed_on_a_named_machine(
-    tiny_base: Path, evaluation: Path, examples: Path, own_tasks: Path, score_params: ScoreParams, tmp_path: Path
+    tiny_base: Path, material: Material, score_params: ScoreParams, tmp_path: Path
 ) -> None:
-    material = Material(evaluation, examples, None, own_tasks)
     time_answers(load_base(tiny_base), load_tokenizer(tiny_base), material, score_params, tmp_path)
     found = Efficiency(**read_json(tmp_path / "efficiency.json"))
     assert found.requests == 2
@@ -27,9 +33,8 @@ def test_answers_are_timed_on_a_named_machine(
 
 
 def test_where_nothing_is_observed_nothing_is_timed(
-    tiny_base: Path, evaluation: Path, examples: Path, own_tasks: Path, score_params: ScoreParams, tmp_path: Path
+    tiny_base: Path, material: Material, score_params: ScoreParams, tmp_path: Path
 ) -> None:
-    material = Material(evaluation, examples, None, own_tasks)
     off = score_params.model_copy(update={"observe": None})
     time_answers(load_base(tiny_base), load_tokenizer(tiny_base), material, off, tmp_path)
     assert list(tmp_path.iterdir()) == []

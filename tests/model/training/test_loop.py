@@ -14,7 +14,7 @@ import pytest
 import torch
 from peft import PeftModel
 
-from acclimate.core.params import CommonParams, TrainingParams
+from acclimate.core.params import CommonParams, TrainDomainParams, TrainingParams
 from acclimate.model.adapter import load_base, load_tokenizer
 from acclimate.model.determinism import fix_randomness
 from acclimate.model.training.batches import Batches, Shape, packed_whole
@@ -49,8 +49,8 @@ def attempt(rows, limit=None):
         out = root / f"{rows}-{limit}"
         out.mkdir()
         training = TrainingParams(**{**given[1], "rows_at_once": rows})
-        done = train_domain.run(TrainDomainParams(**given[0]), training, common, base=base, dataset=dataset,
-                                general=dataset, out=out, checkpoints=out / "checkpoints").trained
+        inputs = {"base": base, "dataset": dataset, "general": dataset, "checkpoints": out / "checkpoints"}
+        done = train_domain.run(TrainDomainParams(**given[0]), training, common, **inputs, out=out).trained
         found = [memory("VmPeak") - before, done.rows_at_once, done.halved, done.loss_curve]
         os.write(write, json.dumps(found).encode())
         os._exit(0)
@@ -160,11 +160,17 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_nothing(schedule: str,
 
 
 def test_memory_that_runs_out_halves_the_rows_at_once_and_the_report_says_so(
-    tiny_base: Path, training_params: TrainingParams, common: CommonParams, dataset: Path, tmp_path: Path
+    domain_params: TrainDomainParams,
+    training_params: TrainingParams,
+    common: CommonParams,
+    tiny_base: Path,
+    dataset: Path,
+    tmp_path: Path,
 ) -> None:
-    stage = {"enabled": True, "steps": 2, "sequence_tokens": 32, "batch_sequences": 512, "learning_rate": 0.01}
-    sections = [{**stage, "schedule": "cosine", "warmup_share": 0.0}, training_params.model_dump(), common.model_dump()]
-    command = [sys.executable, "-c", LIMITED, json.dumps(sections), str(tiny_base), str(dataset), str(tmp_path)]
+    changes = {"steps": 2, "batch_sequences": 512, "warmup_share": 0.0}
+    sections = [domain_params.model_copy(update=changes), training_params, common]
+    given = json.dumps([section.model_dump() for section in sections])
+    command = [sys.executable, "-c", LIMITED, given, str(tiny_base), str(dataset), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     (_, rows, halved, losses), _, (_, fewer, said, limited) = json.loads(done.stdout.splitlines()[-1])
     assert (rows, halved, fewer, said) == (512, False, 256, True)

@@ -134,7 +134,8 @@ class ItemIndex:
         # Less a rounding error: 0.55 × 100 is more than 55.
         once = once[(known >= self.near_duplicate * sizes - 1e-9)[once[:, 0]]]
         starts = np.flatnonzero(np.diff(once[:, 0], prepend=-1))
-        pairs, similarities = [np.empty((0, 2), dtype=np.int64)], [np.empty(0)]
+        pairs = [np.empty((0, 2), dtype=np.int64)]
+        similarities: list[NDArray[np.float64]] = [np.empty(0)]
         for places in np.split(once, starts[1:]) if len(once) else ():
             text = places[0, 0]
             items, alike = self._nearest(places[:, 1], int(sizes[text]))

@@ -134,5 +134,5 @@ def _begins_here(
 
 
 @njit(cache=True, nogil=True)
-def _slot(words: Hashes, begin: int, length: int, size: int) -> int:
-    return np.int64(_hash(words, begin, length) >> np.uint64(33)) & (size - 1)
+def _slot(words: Hashes, begin: int, length: int, size: int) -> np.int64:
+    return np.int64(_hash(words, begin, length) >> np.uint64(33)) & np.int64(size - 1)

@@ -49,7 +49,7 @@ def question_tasks(examples: Sequence[Example], *, answered: int, answer_tokens:
     ]
 
 
-def asked(question: str) -> str:
+def prompt_for(question: str) -> str:
     """The form in which questions were trained and are served."""
     return f"Question: {question}\nAnswer:"
 
@@ -61,7 +61,7 @@ def _facts(example: Example) -> Item:
 def _question(example: Example) -> Item:
     return {
         **_facts(example),
-        "prompt": asked(example.question),
+        "prompt": prompt_for(example.question),
         "question": example.question,
         "reference": example.ground_truth.answer,
     }
@@ -77,7 +77,7 @@ def _choices(examples: Sequence[Example], seed: int) -> list[Item]:
                 {
                     **_facts(example),
                     "question": example.question,
-                    "left": asked(example.question),
+                    "left": prompt_for(example.question),
                     "choices": [f" {option}" for option in options],
                     "right": "",
                     "label": options.index(example.ground_truth.answer),
@@ -130,7 +130,7 @@ def _term_item(example: Example, start: int, end: int, ranked: Sequence[str], se
     choices = _shuffled([term, *wrong], f"{seed}:terms:{example.id}")
     return {
         **_facts(example),
-        "left": f"{asked(example.question)} {answer[:start]}",
+        "left": f"{prompt_for(example.question)} {answer[:start]}",
         "choices": choices,
         "right": answer[end:],
         "label": choices.index(term),
