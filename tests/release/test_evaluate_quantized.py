@@ -96,7 +96,7 @@ def test_a_sample_too_small_to_show_it_is_said_to_be(
     finished_run: Path, candidate: Path, evaluation: Path, tmp_path: Path
 ) -> None:
     report = judged(finished_run, candidate, evaluation, tmp_path, 1.0)
-    assert all("not asked: too few items to show it of any model" in reason for reason in report.reasons)
+    assert all("no bound asked: too few items to show it of any model" in reason for reason in report.reasons)
 
 
 def test_a_model_that_is_not_quantised_is_refused(finished_run: Path, candidate: Path, evaluation: Path) -> None:
