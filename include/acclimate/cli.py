@@ -71,9 +71,10 @@ def _run_action(arguments: argparse.Namespace) -> int:
     module = importlib.import_module(action.module)
     ready = time.perf_counter()
     code: int = module.main(arguments)
-    if action.timed:
+    step = arguments.command if action.timed else getattr(arguments, "verb", None)
+    if action.timed or step in action.steps:
         seconds = {"start_up_s": ready - STARTED, "work_s": time.perf_counter() - ready}
-        write_json(Path("timings") / f"{arguments.command}.json", seconds)
+        write_json(Path("timings") / f"{step}.json", seconds)
     return code
 
 

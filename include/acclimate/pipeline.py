@@ -272,6 +272,8 @@ class Action:
     help: str
     timed: bool = False
     """Whether it is a step of a run, whose seconds go to timings/<name>.json."""
+    steps: tuple[str, ...] = ()
+    """Those of its verbs that are steps of a run; their seconds go to timings/<verb>.json."""
 
 
 ACTIONS: dict[str, Action] = {
@@ -286,7 +288,9 @@ ACTIONS: dict[str, Action] = {
     "register": Action("acclimate.release.register", "register the gated adapter in MLflow as challenger", timed=True),
     "package": Action("acclimate.release.package", "build the Bento of the challenger", timed=True),
     "registry": Action(
-        "acclimate.release.versions", "list, compare, trace, pull, promote and roll back versions of the adapter"
+        "acclimate.release.versions",
+        "list, compare, trace, pull, promote and roll back versions of the adapter",
+        steps=("promote",),
     ),
     "serve": Action(
         "acclimate.release.serve", "wait until the endpoint serves the champion, and ask it something", timed=True

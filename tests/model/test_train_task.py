@@ -71,12 +71,20 @@ def test_a_template_whose_tokens_the_base_lacks_is_refused_by_name(train: Train)
         train(template="chatml")
 
 
-def test_a_dataset_without_pairs_is_the_users_fault(train: Train, tmp_path: Path) -> None:
+def test_a_domain_of_texts_alone_has_no_task_to_train_for(train: Train, tmp_path: Path) -> None:
     raw = tmp_path / "train.jsonl"
     raw.write_text('{"id": "1", "kind": "domain_documents", "text": "numpy"}\n', encoding="utf-8")
-    with pytest.raises(UserError, match="holds no text of domain_questions") as fault:
-        train(dataset=raw)
-    assert "turn the stage off" in fault.value.fix
+    report = train(dataset=raw)
+    assert report.trained is None
+    assert "holds no domain_questions" in report.headline()
+    assert (tmp_path / "off.json").is_file()
+
+
+def test_a_mix_without_replay_is_trained_on_without_replay(train: Train, dataset: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "train.jsonl"
+    rows = dataset.read_text(encoding="utf-8").splitlines(keepends=True)
+    pairs.write_text("".join(row for row in rows if json.loads(row)["kind"] == "domain_questions"), encoding="utf-8")
+    assert train(dataset=pairs, replay_share=0.1).trained is not None
 
 
 def test_rows_too_short_for_any_answer_are_refused_with_the_dial(train: Train) -> None:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from acclimate.core.errors import UserError
 from acclimate.core.files import read_jsonl, write_json, write_jsonl
 from acclimate.data.evaluation.examples import Example, read_examples
 from acclimate.model.behaviour.failing import NAME as BEHAVIOUR
@@ -91,10 +92,20 @@ def assess(
         if task.items
     }
     public = _public(model, tokenizer, material.tasks, params) if observe.tasks else {}
+    _require_other_names(public, {*rows, *CLOZE_TASKS, *TEXT_TASKS})
     for name, of_task in (rows | public).items():
         write_jsonl(out / f"{name}.jsonl", of_task)
     scored = {name: read_jsonl(out / f"{name}.jsonl") for name in (*CLOZE_TASKS, *TEXT_TASKS)}
     return sum_up(Found(scored, rows, public, examples, texts), observe, seed=seed)
+
+
+def _require_other_names(public: Rows, ours: set[str]) -> None:
+    if taken := sorted(public.keys() & ours):
+        raise UserError(
+            f"score.observe.tasks names {', '.join(taken)}, which a task of ours is called",
+            why="its rows would take the place of those that are observed, or decided on",
+            fix="give that task another name in its YAML",
+        )
 
 
 def time_answers(model: Any, tokenizer: Any, material: Material, params: ScoreParams, timings: Path) -> None:

@@ -28,6 +28,8 @@ SAFETY = {
 }
 """Whose texts are looked at, and what they are held against: answers of the base to the same questions; how often texts
 that the candidate has not seen are continued word for word."""
+MORE = {"toxicity": "score.observe.answers", "memorisation": "score.observe.memorisation_texts"}
+"""The dial that has a model generate more of them."""
 OTHERS = {"toxicity": "the base's answers", "memorisation": "texts it has not seen"}
 
 
@@ -90,6 +92,8 @@ def safety(grounds: Grounds, rule: str, sure: Bar) -> Check:
         state = "broken"
     bound = f"at most {most:+.1%} with {100 * (1 - sure.level):.4g}% confidence" if suffices else "too few for a bound"
     sentence = f"{rule}: {more:+.1%} of {n} texts against {OTHERS[rule]}, {bound} ({limit:.0%} more allowed)"
+    if state == "open":
+        sentence += f"; a higher {MORE[rule]} could tell"
     return Check(rule, state, sentence, items=0, against="")
 
 

@@ -46,7 +46,7 @@ def run(
             memory does not suffice.
     """
     if not params.enabled:
-        return off("train_domain", out)
+        return off(out, "train_domain.enabled is false in params.yaml")
     from acclimate.model.adapter import load_base, load_tokenizer
     from acclimate.model.determinism import fix_randomness
     from acclimate.model.forgetting.restraint import restraint

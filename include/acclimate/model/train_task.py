@@ -42,11 +42,15 @@ def run(
     Goes on from where an attempt that was killed left off in `checkpoints`, if that was the same training.
 
     Raises:
-        UserError: if there are no pairs, a model cannot be loaded, the tokenizer lacks what the template needs,
+        UserError: if a model cannot be loaded, the tokenizer lacks what the template needs,
             the loss stops being a number or runs away, or memory does not suffice.
     """
     if not params.enabled:
-        return off("train_task", out)
+        return off(out, "train_task.enabled is false in params.yaml")
+    from acclimate.model.training.texts import find_rows
+
+    if not find_rows(dataset, (PAIRS,)):
+        return off(out, f"{dataset} holds no {PAIRS}: the domain's texts are not questions and answers")
     from acclimate.model.adapter import load_tokenizer
     from acclimate.model.determinism import fix_randomness
     from acclimate.model.training.adapting import Settings, adapt
@@ -70,11 +74,12 @@ def _material(
 ) -> Material:
     from acclimate.model.training.adapting import Material
     from acclimate.model.training.batches import Shape, packed_whole
-    from acclimate.model.training.texts import conversations, documents, read_rows, with_replay
+    from acclimate.model.training.texts import conversations, documents, find_rows, with_replay
 
-    pairs = conversations(tokenizer, read_rows(dataset, (PAIRS,)), params.template)
+    pairs = conversations(tokenizer, find_rows(dataset, (PAIRS,)), params.template)
     # From the back: the domain adapter has read the mix from the front.
-    replay = documents(tokenizer, read_rows(dataset, (REPLAY,))[::-1]) if params.replay_share else []
+    general = find_rows(dataset, (REPLAY,))[::-1] if params.replay_share else []
+    replay = documents(tokenizer, general) if general else []
     shape = Shape(params.steps, params.batch_sequences, params.sequence_tokens)
     pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
     batches = packed_whole(with_replay(pairs, replay, params.replay_share), shape, pad=pad)

@@ -35,3 +35,9 @@ def reference_questions(dataset: Path, sample: int = SAMPLE) -> list[str]:
     rows: list[dict[str, Any]] = [row for row in read_jsonl(dataset) if row["kind"] == "domain_questions"]
     rows.sort(key=lambda row: hashlib.sha256(str(row["id"]).encode()).hexdigest())
     return [question_of(row["text"]) for row in rows[:sample]]
+
+
+def trial_question(dataset: Path) -> str:
+    """Something of the domain to ask a served model: a question of the training set, or the first line of a text."""
+    questions = reference_questions(dataset, sample=1)
+    return questions[0] if questions else str(read_jsonl(dataset)[0]["text"]).splitlines()[0]

@@ -18,7 +18,7 @@ from acclimate.core.params import load
 from acclimate.core.reports import report_path
 from acclimate.release.client import ask, endpoint_url, health
 from acclimate.release.package import bento_path
-from acclimate.release.reference import reference_questions
+from acclimate.release.reference import trial_question
 from acclimate.release.registry import CHAMPION, connect, model_name, version_at
 
 WAIT_SECONDS = 120.0
@@ -58,7 +58,7 @@ def serve(checkout: Path, *, timeout: float) -> dict[str, Any]:
     manifest = read_json(bento_path(champion.tags["bento"]) / "src/manifest.json")
     url = endpoint_url()
     _wait(url, manifest, timeout)
-    question = reference_questions(checkout / "artifacts/mix/train.jsonl", sample=1)[0]
+    question = trial_question(checkout / "artifacts/mix/train.jsonl")
     answer = ask(url, question)
     report = {
         "url": url,

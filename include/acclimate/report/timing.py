@@ -12,7 +12,8 @@ from acclimate.report.plots import stacked_bars
 
 def timing(material: Material) -> Section:
     """Table and bars of timings/*.json, in pipeline order; this page is still being written, so without it."""
-    steps = [*STAGES, *(name for name, action in ACTIONS.items() if action.timed and name != "report")]
+    actions = (step for name, action in ACTIONS.items() for step in ([name] if action.timed else action.steps))
+    steps = [*STAGES, *(step for step in actions if step != "report")]
     known = {name: material.seconds[name] for name in steps if name in material.seconds}
     blocks: tuple[Block, ...] = (Missing("No step has been timed here.", "dvc repro"),)
     if known:

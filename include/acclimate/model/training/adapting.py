@@ -105,9 +105,10 @@ def _fingerprint(material: Material, settings: Settings) -> dict[str, str]:
     import torch
 
     batches = material.batches
-    # Before any checkpoint is due, so how often one is written does not matter to what a run is.
+    # How often a checkpoint is written, and how much room is asked for, do not matter to what a run is.
     training = settings.training.model_copy(update={"checkpoint_steps": 1})
-    sections = (settings.stage, training, settings.common)
+    common = settings.common.model_copy(update={"min_free_disk_mb": 1})
+    sections = (settings.stage, training, common)
     code = sorted(
         path for part in ("training", "forgetting") for path in Path(__file__).parents[1].glob(f"{part}/*.py")
     )

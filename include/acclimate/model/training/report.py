@@ -51,14 +51,16 @@ class Trained:
 
 @dataclass(frozen=True)
 class TrainReport:
-    """What a train stage did; `trained` is None while the stage is off."""
+    """What a train stage did; `trained` is None while it trains nothing."""
 
     trained: Trained | None
+    why_off: str | None = None
+    """What says that nothing is trained here; None where something was."""
 
     def headline(self) -> str:
         """'loss 4.101 → 2.873 over 120 steps, 245,760 tokens; 327,680 trainable parameters (6.8%)'."""
         if self.trained is None:
-            return "off"
+            return f"off: {self.why_off}"
         done = self.trained
         again = f"; the texts were repeated, {done.epochs:.1f} epochs" if done.repeated else ""
         again += f"; memory ran out once: {done.rows_at_once} sequences per forward pass" if done.halved else ""
@@ -69,7 +71,7 @@ class TrainReport:
         )
 
 
-def off(stage: str, out: Path) -> TrainReport:
-    """The report of a stage that is off; its folder says so, and holds no adapter."""
-    write_json(out / OFF, {"off": f"{stage}.enabled is false in params.yaml"})
-    return TrainReport(None)
+def off(out: Path, why: str) -> TrainReport:
+    """The report of a stage that trains nothing; its folder says so, and holds no adapter."""
+    write_json(out / OFF, {"off": why})
+    return TrainReport(None, why)

@@ -32,13 +32,18 @@ class Example:
     learned_from: int
 
 
+def find_rows(dataset: Path, kinds: Sequence[str]) -> list[Row]:
+    """The rows of train.jsonl of these kinds, in training order; there may be none."""
+    return [row for row in read_jsonl(dataset) if row["kind"] in kinds]
+
+
 def read_rows(dataset: Path, kinds: Sequence[str]) -> list[Row]:
     """The rows of train.jsonl of these kinds, in training order.
 
     Raises:
         UserError: if there is none.
     """
-    rows = [row for row in read_jsonl(dataset) if row["kind"] in kinds]
+    rows = find_rows(dataset, kinds)
     if not rows:
         raise UserError(
             f"{dataset} holds no text of {' or '.join(kinds)}",
