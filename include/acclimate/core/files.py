@@ -49,6 +49,15 @@ def _whole_file(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def to_disk(path: Path) -> None:
+    """Return when what was written to the file `path`, or renamed in the directory, would survive a loss of power."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` in one step."""
     with _whole_file(path) as partial:

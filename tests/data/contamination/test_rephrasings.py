@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,11 @@ def test_no_text_and_no_item_rephrase_nothing() -> None:
     embed = embedder("tfidf", SAMPLE)
     assert find_rephrasings([], [ITEM], embed, similarity=0.4, neighbours=5) == []
     assert find_rephrasings([(0, " ")], [ITEM], embed, similarity=0.4, neighbours=5) == []
+
+
+def test_nothing_to_look_for_finds_nothing() -> None:
+    def embed(texts: Sequence[str]) -> object:
+        raise AssertionError("nothing is to be embedded")
+
+    for items in ([], ["", "…"]):
+        assert find_rephrasings([(0, "A text of some words.")], items, embed, similarity=0.6, neighbours=5) == []

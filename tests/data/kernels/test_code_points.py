@@ -28,3 +28,15 @@ def test_where_nothing_can_be_kept_the_table_is_the_same(tmp_path: Path, monkeyp
     assert points[ord("\u6df1")] == code_points.SINGLE | ord("\u6df1")
     first = int(points[ord("\u00c9")]) & (code_points.EXPANDS - 1)
     assert expansions[first : first + 3].tolist() == [2, ord("e"), 0x301]
+
+
+@pytest.mark.parametrize("damage", ["zeroed", "cut short"])
+def test_a_damaged_table_is_worked_out_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    monkeypatch.setattr(code_points, "CACHE", tmp_path)
+    points, _ = code_points.code_point_table.__wrapped__()
+    (kept,) = tmp_path.iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:1_000_000] + bytes(4096) + whole[1_004_096:] if damage == "zeroed" else whole[:1_000_000])
+    again, _ = code_points.code_point_table.__wrapped__()
+    assert np.array_equal(again, points)
+    assert kept.read_bytes() == whole

@@ -72,6 +72,7 @@ def test_what_a_killed_addition_left_does_not_count(tmp_path: Path) -> None:
     for name in ("shingles", "starts", "parents", "joins", "keys-1"):
         with (tmp_path / "index" / name).open("ab") as file:
             file.write(b"left over")
+    assert NearIndex.open(tmp_path / "index", NEARNESS).kept().tolist() == [True, True]
     added = NearIndex.open(tmp_path / "index", NEARNESS).add([of_strings(["F G H I J", "k l m n o"])])
     assert added.kept.tolist() == [False, True]
     NearIndex.open(tmp_path / "index", NEARNESS).check()
@@ -87,6 +88,14 @@ def test_whoever_opened_the_index_before_another_added_to_it_has_to_open_it_agai
     index = NearIndex.open(tmp_path / "index", NEARNESS)
     index.check()
     assert index.texts == len(texts)
+
+
+def test_a_damaged_header_is_the_users_to_mend_and_not_a_riddle(tmp_path: Path) -> None:
+    NearIndex.create(tmp_path / "index", NEARNESS)
+    (tmp_path / "index/index.json").write_text("")
+    with pytest.raises(UserError, match=r"index\.json is damaged") as fault:
+        NearIndex.open(tmp_path / "index", NEARNESS)
+    assert "add all texts again" in fault.value.fix
 
 
 def test_nothing_added_changes_nothing(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from acclimate.core.progress import progress
+from acclimate.data.similarity.words import words
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,6 +95,8 @@ def find_rephrasings(
     Returns:
         Ordered by text, then item.
     """
+    if not any(map(words, items)):
+        return []
     wanted = _Wanted.of(items, embed)
     looked_at = progress(_blocks(texts), "looking for rephrasings", unit="block")
     found = [candidate for block in looked_at for candidate in _candidates(block, wanted, embed, similarity)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import threading
 from importlib import import_module
 from pathlib import Path
 
@@ -41,14 +42,15 @@ def _leave_blas_out() -> None:
 
     No kernel multiplies matrices, and importing scipy.linalg would take a third of what loading the kernels takes.
     """
-    if "scipy.linalg" in sys.modules:
+    # Another thread may be importing SciPy.
+    if "scipy.linalg" in sys.modules or threading.active_count() > 1:
         return
     # None in place of a module makes importing it an ImportError, which numba takes for "no BLAS".
     sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
     try:
         import_module("numba.np.arraymath")
     finally:
-        del sys.modules["scipy.linalg"]
+        sys.modules.pop("scipy.linalg", None)
 
 
 _leave_blas_out()

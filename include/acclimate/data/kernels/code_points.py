@@ -15,6 +15,8 @@ from __future__ import annotations
 import hashlib
 import os
 import unicodedata
+import zlib
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,23 +50,36 @@ def code_point_table() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     for source in (__file__, words.__file__):
         digest.update(Path(source).read_bytes())
     kept = CACHE / f"code_points-{digest.hexdigest()[:16]}.npy"
-    if kept.exists():
-        table = np.load(kept)
-    else:
+    table = _kept(kept)
+    if table is None:
         table = np.concatenate(worked_out())
-        if os.access(CACHE, os.W_OK):
+        # Where it cannot be kept, the next process works it out again.
+        with suppress(OSError):
             _keep(table, kept)
     return table[:SIZE], table[SIZE:]
 
 
+def _kept(path: Path) -> NDArray[np.uint32] | None:
+    """The table at `path`; None if there is none, or other than was written: words would go unseen by every search."""
+    try:
+        stored: NDArray[np.uint32] = np.load(path)
+    except (OSError, ValueError, EOFError):
+        return None
+    table = stored[:-1]
+    return table if len(table) > SIZE and zlib.crc32(table.tobytes()) == stored[-1] else None
+
+
 def _keep(table: NDArray[np.uint32], path: Path) -> None:
-    """Write the table so that no other process sees half of it, in place of those of other sources."""
+    """Write the table and its checksum so that no other process sees half of it, in place of those of other sources."""
     partial_path = path.with_name(f"{path.stem}.{os.getpid()}.partial")
-    with partial_path.open("wb") as file:
-        np.save(file, table)
-    for other in path.parent.glob("code_points-*.npy"):
-        other.unlink(missing_ok=True)
-    partial_path.replace(path)
+    try:
+        with partial_path.open("wb") as file:
+            np.save(file, np.append(table, np.uint32(zlib.crc32(table.tobytes()))))
+        for other in path.parent.glob("code_points-*.npy"):
+            other.unlink(missing_ok=True)
+        partial_path.replace(path)
+    finally:
+        partial_path.unlink(missing_ok=True)
 
 
 def worked_out() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_json, whole_directory, write_json
+from acclimate.core.files import read_json, to_disk, whole_directory, write_json
 from acclimate.core.locks import locked
 from acclimate.data.similarity.index_runs import Run
 from acclimate.data.similarity.sketches import Nearness
@@ -66,7 +66,10 @@ class IndexFiles:
         """
         if not (directory / HEADER).exists():
             raise _refusal(f"{directory} holds no index", "create one by adding the texts seen so far")
-        header = read_json(directory / HEADER)
+        try:
+            header = read_json(directory / HEADER)
+        except ValueError:
+            raise _refusal(f"{directory / HEADER} is damaged", _REBUILD) from None
         if header["version"] != VERSION:
             raise _refusal(f"the index {directory} is of version {header['version']}, this is {VERSION}", _REBUILD)
         if header["nearness"] != asdict(nearness):
@@ -125,7 +128,7 @@ class IndexFiles:
         sizes = {name: (self.directory / name).stat().st_size for name in GROWING}
         part = {name: [self.counted(name), sizes[name]] for name in GROWING}
         sums = {name: [*edges, _checksum(self.directory / name, *edges)] for name, edges in part.items()}
-        self._header = {
+        header = {
             **self._header,
             "texts": texts,
             "bytes": sizes,
@@ -133,8 +136,17 @@ class IndexFiles:
             "next_run": max([self.next_run, *(run.number + 1 for run in runs)]),
             "parts": [*self._header["parts"], sums],
         }
-        write_json(self.directory / HEADER, self._header)
+        self._write_header(header)
         self._delete_runs_that_do_not_count()
+
+    def _write_header(self, header: dict[str, Any]) -> None:
+        """Durably: the runs that it does not name any more are deleted next."""
+        partial = self.directory / f"{HEADER}.partial"
+        write_json(partial, header)
+        to_disk(partial)
+        os.replace(partial, self.directory / HEADER)
+        to_disk(self.directory)
+        self._header = header
 
     def check(self) -> None:
         """Compare every file with the checksum from when it was written.

@@ -11,6 +11,7 @@ forgets it now and then; the next look costs a page fault, as long as the system
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -47,7 +48,8 @@ def scratch_array(directory: Path | None, name: str, dtype: DTypeLike, length: i
     if directory is None or length == 0:
         return np.zeros(length, dtype=dtype)
     with (directory / name).open("w+b") as file:
-        file.truncate(length * np.dtype(dtype).itemsize)
+        # Not truncate: where the disk is full, writing to a hole would end the process without a word (SIGBUS).
+        os.posix_fallocate(file.fileno(), 0, length * np.dtype(dtype).itemsize)
         return np.frombuffer(mmap.mmap(file.fileno(), 0), dtype=dtype)
 
 

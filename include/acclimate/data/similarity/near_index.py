@@ -78,7 +78,10 @@ class NearIndex:
 
     def kept(self) -> NDArray[np.bool_]:
         """[texts]: whether each is the first of its set."""
-        parents = self._parents()
+        directory = self._files.directory
+        # What a killed addition has left behind them does not count.
+        parents = np.fromfile(directory / "parents", dtype=np.int64, count=self.texts)
+        self._join(parents, np.fromfile(directory / "joins", dtype=np.int64, count=self._files.counted("joins") // 8))
         first: NDArray[np.bool_] = parents == np.arange(len(parents))
         return first
 
@@ -169,12 +172,14 @@ class NearIndex:
 
     def _parents(self) -> Places:
         """[texts]: of each text one of its set that came before, or itself; a copy to write to, new texts included."""
+        parents = mapped(self._files.directory / "parents", np.int64, private=True)
+        self._join(parents, np.fromfile(self._files.directory / "joins", dtype=np.int64))
+        return parents
+
+    def _join(self, parents: Places, joins: Places) -> None:
         from acclimate.data.kernels.components import join
 
-        parents = mapped(self._files.directory / "parents", np.int64, private=True)
-        joins = np.fromfile(self._files.directory / "joins", dtype=np.int64).reshape(-1, 2)
-        join(parents, *joins.T.copy())
-        return parents
+        join(parents, *joins.reshape(-1, 2).T.copy())
 
 
 def _sorted(keys: Hashes, texts: Places) -> Band:

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acclimate.core.files import sha256
+from acclimate.core.files import sha256, to_disk
 
 if TYPE_CHECKING:
     import torch
@@ -68,9 +68,9 @@ class Journal:
         partial = self.folder / "partial"
         facts = {"position": json.dumps(asdict(position)), "fingerprint": json.dumps(dict(self.fingerprint))}
         save_file({**_weights(model), **_moments(optimizer), **_generators()}, partial, metadata=facts)
-        _to_disk(partial)
+        to_disk(partial)
         os.replace(partial, self.folder / f"step-{position.step:08}-{sha256(partial)[:DIGITS]}.safetensors")
-        _to_disk(self.folder)
+        to_disk(self.folder)
         for old in self._files()[KEPT:]:
             old.unlink()
 
@@ -156,12 +156,3 @@ def _restore(file: Path, model: torch.nn.Module, optimizer: torch.optim.Optimize
     torch.set_rng_state(stored["generator.cpu"])
     if "generator.cuda" in stored:
         torch.cuda.set_rng_state(stored["generator.cuda"])
-
-
-def _to_disk(path: Path) -> None:
-    """Return when what was written to `path` would survive the machine."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
