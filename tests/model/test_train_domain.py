@@ -169,6 +169,6 @@ def squared_change(adapter: Path) -> float:
 
 
 def test_the_replays_order_changes_what_is_learned_when_and_nothing_else(train: Train, tmp_path: Path) -> None:
-    even, rising = train(out=tmp_path / "even"), train(out=tmp_path / "rising", replay_order="rising")
-    assert (even.texts, even.dataset_tokens) == (rising.texts, rising.dataset_tokens)
-    assert even.adapter_sha256 != rising.adapter_sha256
+    even, falling = train(out=tmp_path / "even"), train(out=tmp_path / "falling", replay_order="falling")
+    assert (even.texts, even.dataset_tokens) == (falling.texts, falling.dataset_tokens)
+    assert even.adapter_sha256 != falling.adapter_sha256

@@ -167,7 +167,7 @@ def test_memory_that_runs_out_halves_the_rows_at_once_and_the_report_says_so(
     dataset: Path,
     tmp_path: Path,
 ) -> None:
-    changes = {"steps": 2, "batch_sequences": 512, "warmup_share": 0.0}
+    changes = {"steps": 2, "batch_sequences": 512, "sequence_tokens": 64, "warmup_share": 0.0}
     sections = [domain_params.model_copy(update=changes), training_params, common]
     given = json.dumps([section.model_dump() for section in sections])
     command = [sys.executable, "-c", LIMITED, given, str(tiny_base), str(dataset), str(tmp_path)]
