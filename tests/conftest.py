@@ -39,6 +39,7 @@ SMALL = {
     "package.max_new_tokens": 16,
     "drift.min_requests": 20,
     "drift.permutations": 200,
+    "gate.resamples": 300,
 }
 ANSWER = "It reduces an array."
 QUESTIONS = [

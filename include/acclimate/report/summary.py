@@ -68,17 +68,21 @@ def _sentences(material: Material, domain: str, gate: Decision | Missing) -> Ite
         yield f"What is shown of {', '.join(outdated)} is not from this run: see Lineage."
 
 
+_LEARNED = {"train_domain": "the domain's texts", "train_task": "how its questions are answered"}
+"""What the adapter of a stage is for."""
+
+
 def _adapters(material: Material, composed: ComposeReport, base: str) -> Iterator[str]:
     """What was trained on the training set."""
-    reports = [material.report(part.stage, TrainReport) for part in composed.parts]
-    trained = [report.trained for report in reports if isinstance(report, TrainReport) and report.trained]
+    reports = {part.stage: material.report(part.stage, TrainReport) for part in composed.parts}
+    trained = [
+        f"{_LEARNED[stage]} (a {formats.strategy(report.trained.strategy)} adapter of "
+        f"{formats.count(report.trained.trainable_parameters)} weights)"
+        for stage, report in reports.items()
+        if isinstance(report, TrainReport) and report.trained
+    ]
     if trained:
-        made = " and ".join(
-            f"a {formats.strategy(one.strategy)} adapter of {formats.count(one.trainable_parameters)} weights"
-            for one in trained
-        )
-        were = "was" if len(trained) == 1 else "were"
-        yield f"{made[0].upper()}{made[1:]} {were} trained on it beside the base model {base}, which stays as it is."
+        yield f"Beside the base model {base}, which stays as it is, it was used to learn {' and '.join(trained)}."
 
 
 def _comparison(gate: Decision) -> Iterator[str]:
