@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ def lineage(client: MlflowClient, version: Any) -> Iterator[str]:
             f"{known.base or 'not recorded'}  sha256 {known.base_sha256}  licence {known.base_licence or 'unknown'}",
         ),
         ("adapter", f"sha256 {known.adapter_sha256}"),
-        ("gate", f"{known.verdict}: {tags.get('gate.reasons', '')}"),
+        ("gate", f"{known.verdict}: {'; '.join(json.loads(tags.get('gate.reasons', '[]')))}"),
         ("test set", f"used {tags.get('testset_uses', '?')} times before it was registered"),
         ("Bento", tags.get("bento", "not packaged")),
         ("rolled back", known.rolled_back or "no"),
