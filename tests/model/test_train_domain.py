@@ -142,7 +142,7 @@ def test_a_stage_that_is_off_says_so_and_needs_no_model(
     nothing = tmp_path / "not there"
     inputs = {"base": nothing, "dataset": nothing, "general": nothing, "checkpoints": nothing}
     report = train_domain.run(params, training_params, common, **inputs, out=tmp_path)
-    assert (report.trained, report.headline()) == (None, "off")
+    assert (report.trained, report.headline()) == (None, "off: train_domain.enabled is false in params.yaml")
     assert [path.name for path in tmp_path.iterdir()] == ["off.json"]
     assert json.loads((tmp_path / "off.json").read_text())["off"] == "train_domain.enabled is false in params.yaml"
 
