@@ -13,7 +13,8 @@ from pathlib import Path
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import write_json
-from acclimate.pipeline import ACTIONS, STAGES, Stage, run_stage
+from acclimate.pipeline import ACTIONS, STAGES, Stage
+from acclimate.running import run_stage
 
 
 def parser(command: str | None) -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""The pipeline: every stage in order, the files it reads, the one it writes, and how it is run.
+"""The pipeline: every stage in order, the files it reads, the folder it writes; and the actions around it.
 
 The same `run` function is reached four ways: a test calls it, a person types `acclimate dedup`,
 `dvc repro` runs that line, and Airflow runs `dvc repro --single-item dedup`. dvc.yaml says the same
@@ -7,38 +7,11 @@ graph to DVC; tests/wiring asserts that the two agree.
 
 from __future__ import annotations
 
-import importlib
-import logging
-import os
-import shutil
-import time
-import warnings
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from acclimate.core.certificate import (
-    CHECKED,
-    certificate_of,
-    certify,
-    origins,
-    require_certified,
-    require_checked,
-)
-from acclimate.core.errors import UserError
-from acclimate.core.files import require_free_disk, whole_directory, write_json
-from acclimate.core.home import home
-from acclimate.core.interrupts import heeding_interrupts
-from acclimate.core.ledger import ledger_path, note_use
-from acclimate.core.params import Params, load
-from acclimate.core.reports import Report, report_path, write_report
-from acclimate.core.usage import measured
-
-PARAMS = Path("params.yaml")
-TIMINGS = Path("timings")
-CHECKPOINTS = Path(".acclimate/checkpoints")
-"""Of the checkout itself, a run's worktree too: ignored by git, and no output of DVC, which removes those first."""
+from acclimate.core.certificate import CHECKED, certificate_of
 
 
 @dataclass(frozen=True)
@@ -91,7 +64,7 @@ class Stage:
     def reads(self) -> list[str]:
         """The paths it depends on: its inputs and their certificates."""
         certificates = {str(certificate_of(Path(self.inputs[keyword]))) for keyword in self.certified}
-        checked = {str(certificate_of(_DATASET)), str(_CHECKED)} if self.unseen else set[str]()
+        checked = {str(certificate_of(TRAINING_SET)), str(CHECKED_AGAINST)} if self.unseen else set[str]()
         return sorted({*self.inputs.values(), *certificates, *checked})
 
 
@@ -103,8 +76,8 @@ _ASKED = {
     "tasks": "inputs/tasks",
     "behaviour": "inputs/behaviour",
 }
-_DATASET = Path("artifacts/mix/train.jsonl")
-_CHECKED = Path("artifacts/decontaminate") / CHECKED
+TRAINING_SET = Path("artifacts/mix/train.jsonl")
+CHECKED_AGAINST = Path("artifacts/decontaminate") / CHECKED
 
 STAGES: dict[str, Stage] = {
     stage.name: stage
@@ -307,99 +280,3 @@ ACTIONS: dict[str, Action] = {
     "secrets": Action("acclimate.services.compose_secrets", "print an .env for docker-compose.yaml"),
     "demo": Action("acclimate.services.demo", "run the whole loop in Airflow and ask the served model a question"),
 }
-
-
-def run_stage(name: str, *, started: float) -> Report:
-    """Run one stage in the current checkout: inputs checked, outputs whole or absent, report written.
-
-    Args:
-        name: a key of STAGES.
-        started: when the process began, by time.perf_counter(); what passes until the libraries are
-            imported counts as start-up, the rest as work.
-
-    Raises:
-        UserError: for a fault in params.yaml, a missing or uncertified input, too little disk, or params.yaml having
-            changed meanwhile (DVC would record the new dials against the old result).
-    """
-    stage = STAGES[name]
-    params = load(PARAMS)
-    _require_inputs(stage)
-    for keyword in stage.certified:
-        require_certified(Path(stage.inputs[keyword]))
-    for keyword in stage.unseen:
-        dials = params.decontaminate.model_dump(mode="json")
-        require_checked(Path(stage.inputs[keyword]), dataset=_DATASET, checked=_CHECKED, params=dials)
-    require_free_disk(Path(), params.common.min_free_disk_mb)
-    _let_waiting_threads_sleep()
-    _keep_libraries_quiet()
-    sections = [params.section(section) for section in stage.sections]
-    if getattr(sections[0], "enabled", True):  # a stage that is off loads nothing
-        for library in stage.libraries:
-            importlib.import_module(library)
-    module = importlib.import_module(stage.module)
-    ready = time.perf_counter()
-    began = time.time() - (ready - started)
-    inputs = {keyword: Path(path) for keyword, path in stage.inputs.items()}
-    inputs |= {name: ledger_path(home()) if name == "ledger" else TIMINGS for name in stage.looks_up}
-    if stage.judges:
-        models = {keyword: inputs[keyword] for keyword in stage.judges}
-        domain = params.ingest.domain
-        note_use(home(), domain=domain, stage=name, checkout=Path(), testset=inputs["evaluation"], models=models)
-    if stage.resumes:
-        inputs["checkpoints"] = CHECKPOINTS / name
-    with ExitStack() as outputs:
-        if stage.writes:
-            inputs["out"] = outputs.enter_context(whole_directory(stage.out))
-        with heeding_interrupts(), measured() as usage:
-            report: Report = module.run(*sections, **inputs)
-        _require_same_params(params, name)
-        if stage.certifies:
-            certify(inputs["out"], stage.certifies, origins(inputs[keyword] for keyword in stage.certified))
-    write_report(report_path(name), name, report)
-    if stage.resumes:  # what they were for stands now where no kill can take it away
-        shutil.rmtree(CHECKPOINTS / name, ignore_errors=True)
-    work = time.perf_counter() - ready
-    seconds = {"start_up_s": ready - started, "work_s": work}
-    write_json(TIMINGS / f"{name}.json", {"began": began, **seconds, "usage": usage})
-    return report
-
-
-def _let_waiting_threads_sleep() -> None:
-    """Keep OpenMP's threads from spinning while they wait for each other; read once, when torch is imported.
-
-    Spinning gains a little on an idle machine; where another process wants a core it takes that core's time
-    from the thread that everybody waits for.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def _keep_libraries_quiet() -> None:
-    """Silence what libraries say about themselves, so that a stage's own lines stand out (TQDM_DISABLE=0: bars back).
-
-    torchao (with gptqmodel) reports on import which of its GPU kernels do not fit, torch that torchao registers
-    enums: neither concerns a user (torchao 0.18, torch 2.13). What pypdf and trafilatura find wrong in a file either
-    costs nothing or is a reject.
-    """
-    os.environ.setdefault("TQDM_DISABLE", "1")
-    for name in ("torchao", "torch.utils._pytree", "pypdf", "trafilatura"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
-
-
-def _require_inputs(stage: Stage) -> None:
-    missing = [path for path in stage.inputs.values() if not Path(path).exists()]
-    if missing:
-        raise UserError(
-            f"{stage.name} needs {', '.join(missing)}, not there yet",
-            why="an earlier stage writes it",
-            fix=f"run `dvc repro {stage.name}`, which runs what comes before too",
-        )
-
-
-def _require_same_params(params: Params, name: str) -> None:
-    if load(PARAMS) != params:
-        raise UserError(
-            f"params.yaml changed while {name} was running; its result is discarded",
-            why="DVC would record the new dials as the ones that made the old result",
-            fix=f"run {name} again",
-        )

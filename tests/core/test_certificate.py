@@ -19,7 +19,8 @@ from acclimate.core.certificate import (
 )
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json
-from acclimate.pipeline import STAGES, run_stage
+from acclimate.pipeline import STAGES
+from acclimate.running import run_stage
 
 
 def test_the_certified_content_passes_and_any_other_does_not(tmp_path: Path) -> None:
