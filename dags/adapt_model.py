@@ -28,7 +28,8 @@ with DAG("adapt_model", schedule=[DATASET], params=follow_form(), max_active_run
     seal = ActionOperator(task_id="seal_run", action="run", arguments=["seal", RUN_KEY])
     register = ActionOperator(task_id="register", action="register", outlets=[CHALLENGER])
 
-    opened >> champion
+    # Behind the base: where the champion stands on another one, that one is fetched with it.
+    stage["base"] >> champion
     [stage["compose"], champion] >> new >> stage["evaluate"]
     [stage["baseline"], stage["gate"]] >> report
     [stage["gate"], report] >> gate_passed >> seal >> register

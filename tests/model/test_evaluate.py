@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, sha256, write_json
@@ -36,11 +38,24 @@ def nobody(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def champion(tmp_path: Path, tiny_adapter: Path) -> Path:
+def champion(tmp_path: Path, tiny_base: Path, tiny_adapter: Path) -> Path:
     """champion/ with the tiny adapter as version 3."""
     folder = Path(shutil.copytree(tiny_adapter, tmp_path / "champion"))
-    named = {"version": "3", "adapter_sha256": sha256(folder / "adapter_model.safetensors")}
+    named = {
+        "version": "3",
+        "adapter_sha256": sha256(folder / "adapter_model.safetensors"),
+        "base_sha256": sha256(tiny_base / "model.safetensors"),
+    }
     write_json(folder / "champion.json", named)
+    return folder
+
+
+@pytest.fixture
+def other_base(tmp_path: Path, tiny_base: Path) -> Path:
+    """The tiny base after further training: other weights of the same shapes, so that any adapter fits it."""
+    folder = Path(shutil.copytree(tiny_base, tmp_path / "other base"))
+    weights = load_file(folder / "model.safetensors")
+    save_file({name: weight * 1.5 for name, weight in weights.items()}, folder / "model.safetensors", {"format": "pt"})
     return folder
 
 
@@ -91,10 +106,29 @@ def test_a_candidate_that_is_the_champion_is_scored_once(
         assert (out / "champion" / path.name).read_bytes() == path.read_bytes()
 
 
+def test_a_champion_of_another_base_is_scored_on_its_own(
+    tiny_base: Path,
+    other_base: Path,
+    tiny_adapter: Path,
+    champion: Path,
+    asked: Asked,
+    common: CommonParams,
+    tmp_path: Path,
+) -> None:
+    on = partial(evaluate.run, PARAMS, common, adapter=tiny_adapter, champion=champion, **asked)
+    before = on(base=tiny_base, out=tmp_path / "before")
+    with pytest.raises(UserError, match=r"trained on the base .* neither"):
+        on(base=other_base, out=tmp_path / "refused")
+    shutil.copytree(tiny_base, champion / "base")
+    after = on(base=other_base, out=tmp_path / "after")
+    assert after.champion_tasks == before.champion_tasks
+    assert after.candidate_tasks != after.champion_tasks  # the same adapter on the other base is another model
+
+
 def test_weights_other_than_the_champions_are_refused_before_anything_is_scored(
     tiny_base: Path, tiny_adapter: Path, champion: Path, asked: Asked, common: CommonParams, tmp_path: Path
 ) -> None:
-    write_json(champion / "champion.json", {"version": "3", "adapter_sha256": "0" * 64})
+    write_json(champion / "champion.json", {"version": "3", "adapter_sha256": "0" * 64, "base_sha256": "0" * 64})
     with pytest.raises(UserError, match=r"champion\.json names 0000"):
         evaluate.run(
             PARAMS,

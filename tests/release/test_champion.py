@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_json
+from acclimate.core.files import read_json, sha256, write_json
 from acclimate.release.champion import fetch_champion
 from acclimate.release.evidence import ADAPTER_FILES, ADAPTER_WEIGHTS
 from acclimate.release.register import register
@@ -43,6 +43,35 @@ def test_fetching_again_gives_the_same_bytes(gated_run: Path) -> None:
     first = folder_sha256(gated_run / "champion")
     fetch_champion(gated_run)
     assert folder_sha256(gated_run / "champion") == first
+
+
+def test_the_base_comes_along_only_where_the_checkout_has_another(gated_run: Path) -> None:
+    make_champion(gated_run)
+    fetch_champion(gated_run)
+    base = gated_run / "champion/base"
+    assert not base.exists()
+    report = gated_run / "reports/base.json"
+    registered = read_json(report)
+    write_json(report, registered | {"base_sha256": "0" * 64})
+    fetch_champion(gated_run)
+    assert (base / "config.json").exists()
+    assert sha256(*sorted(base.glob("*.safetensors"))) == registered["base_sha256"]
+    first = folder_sha256(base)
+    fetch_champion(gated_run)
+    assert folder_sha256(base) == first
+    write_json(report, registered)
+    fetch_champion(gated_run)
+    assert not base.exists()
+
+
+def test_a_base_that_changed_in_the_registry_is_refused(gated_run: Path, home_folder: Path) -> None:
+    make_champion(gated_run)
+    (gated_run / "reports/base.json").unlink()
+    stored = next((home_folder / ".acclimate/mlflow/artifacts").rglob("base/*.safetensors"))
+    stored.write_bytes(stored.read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError, match=r"the base of .* registered was"):
+        fetch_champion(gated_run)
+    assert not (gated_run / "champion/base").exists()
 
 
 def test_an_adapter_that_changed_in_the_registry_is_refused(gated_run: Path, home_folder: Path) -> None:

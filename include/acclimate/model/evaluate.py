@@ -35,6 +35,8 @@ class Champion:
 
     version: str
     sha256: str
+    base_sha256: str
+    """Of the base that it was trained on."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def run(
 
     Raises:
         UserError: if a model cannot be loaded, a task has no items, a dial names what is not there, or the
-            champion's weights are not those that champion.json names.
+            champion's weights or its base are not those that champion.json names.
     """
     fix_randomness(common)
     tokenizer = load_tokenizer(base)
@@ -102,13 +104,14 @@ def run(
     if timings is not None:
         time_answers(model, tokenizer, material, params, timings)
     champion_tasks = None
-    if current is not None and current.sha256 == candidate_sha256:
-        shutil.copytree(out / "candidate", out / "champion")
-        champion_tasks = candidate_tasks
-    elif current is not None:
-        champion_tasks = score(
-            load_adapted(base, champion), tokenizer, evaluation, params, out / "champion", seed=common.seed
-        )
+    if current is not None:
+        own = champions_base(current, champion, base)
+        if current.sha256 == candidate_sha256 and own == base:
+            shutil.copytree(folder, out / "champion")
+            champion_tasks = candidate_tasks
+        else:
+            model, tokenizer = load_adapted(own, champion), load_tokenizer(own)
+            champion_tasks = score(model, tokenizer, evaluation, params, out / "champion", seed=common.seed)
     facts: dict[str, Any] = {"candidate_sha256": candidate_sha256, "champion": current and asdict(current)}
     write_json(out / FACTS, facts)
     return EvaluateReport(candidate_sha256, current, candidate_tasks, champion_tasks, observed)
@@ -132,4 +135,21 @@ def read_champion(folder: Path) -> Champion | None:
             why="the candidate would be compared with something that is not the champion",
             fix="run `acclimate champion`, which fetches the registry's champion anew",
         )
-    return Champion(version=str(named["version"]), sha256=named["adapter_sha256"])
+    return Champion(str(named["version"]), named["adapter_sha256"], named["base_sha256"])
+
+
+def champions_base(current: Champion, folder: Path, base: Path) -> Path:
+    """The base to score the champion on: `base` if it was trained on that one, else its own, in `folder`.
+
+    Raises:
+        UserError: if neither is the one that champion.json names.
+    """
+    for candidate in (base, folder / "base"):
+        if sha256(*sorted(candidate.glob("*.safetensors"))) == current.base_sha256:
+            return candidate
+    raise UserError(
+        f"champion {current.version} was trained on the base {current.base_sha256[:8]}, and neither {base} nor "
+        f"{folder / 'base'} holds that one",
+        why="on another base its adapter is not the model in service, and any candidate would beat it",
+        fix="run `acclimate champion`, which fetches the champion's base where it differs from the candidate's",
+    )

@@ -2,22 +2,29 @@
 
     acclimate champion        # champion/champion.json, and the adapter's two files if there is a champion
 
-champion/ is a DVC dependency: equal champions give equal bytes, so nothing runs again for nothing.
+champion/ is a DVC dependency: equal champions give equal bytes, so nothing runs again for nothing. An adapter is
+worth something on its own base only: where this checkout has another, the champion's base comes along, as
+champion/base.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
-from acclimate.core.files import write_json
+from acclimate.core.errors import UserError
+from acclimate.core.files import read_json, sha256, whole_directory, write_json
 from acclimate.core.params import load
+from acclimate.core.reports import report_path
 from acclimate.release.evidence import ADAPTER_FILES
-from acclimate.release.registry import CHAMPION, connect, model_name, version_at
+from acclimate.release.registry import CHAMPION, base_uri, connect, model_name, model_uri, version_at
 from acclimate.release.versions.pull import fetched_adapter
 
+BASE = "base"
+"""Folder of the champion's base in champion/, where it is not the checkout's."""
 TAGS = ("adapter_sha256", "base_sha256", "git_commit", "run")
 
 
@@ -48,10 +55,12 @@ def fetch_champion(checkout: Path) -> dict[str, Any]:
     if version is None:
         for file in ADAPTER_FILES:
             (folder / file).unlink(missing_ok=True)
+        shutil.rmtree(folder / BASE, ignore_errors=True)
         champion: dict[str, Any] = {"version": None}
     else:
         champion = {"version": str(version.version), **{tag: version.tags[tag] for tag in TAGS}}
         _put_adapter(version, folder)
+        _put_base(version, folder / BASE, own=_base_sha256(checkout))
     write_json(folder / "champion.json", champion)
     return champion
 
@@ -62,3 +71,46 @@ def _put_adapter(version: Any, folder: Path) -> None:
             partial = folder / f".{file}.partial"
             shutil.copyfile(fetched / file, partial)
             partial.replace(folder / file)
+
+
+def _base_sha256(checkout: Path) -> str | None:
+    """Of the base that this checkout's candidates are trained on; None before `base` has run."""
+    report = report_path("base", checkout)
+    return read_json(report)["base_sha256"] if report.exists() else None
+
+
+def _put_base(version: Any, folder: Path, *, own: str | None) -> None:
+    """Have the base of `version` in `folder` if it is another than the checkout's `own`, and nothing there if not."""
+    wanted = version.tags["base_sha256"]
+    if wanted == own:
+        shutil.rmtree(folder, ignore_errors=True)
+    elif not folder.exists() or _weights_sha256(folder) != wanted:
+        with whole_directory(folder) as empty:
+            _fetch_base(version, empty)
+            if (found := _weights_sha256(empty)) != wanted:
+                raise UserError(
+                    f"the base of {version.name} version {version.version} has SHA-256 {found[:8]}, "
+                    f"registered was {wanted[:8]}",
+                    why="the champion would be scored on a base that it was not trained on",
+                    fix="restore the registry's artifacts, or roll back to a version whose base is whole",
+                )
+
+
+def _fetch_base(version: Any, out: Path) -> None:
+    """The base as the version holds it: among its artifacts, or by the hub id and commit it was registered with."""
+    import mlflow
+
+    from acclimate.model.fetch import fetch
+
+    name, number = version.name, str(version.version)
+    config = mlflow.models.get_model_info(model_uri(name, number)).flavors["python_function"].get("config", {})
+    if "base_id" in config:
+        fetch(config["base_id"], config["base_revision"], out)
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        fetched = mlflow.artifacts.download_artifacts(artifact_uri=base_uri(name, number), dst_path=temporary)
+        shutil.copytree(fetched, out, dirs_exist_ok=True)
+
+
+def _weights_sha256(folder: Path) -> str:
+    return sha256(*sorted(folder.glob("*.safetensors")))

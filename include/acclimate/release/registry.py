@@ -100,9 +100,19 @@ def aliases(client: MlflowClient, name: str) -> dict[str, str | None]:
     return {alias: None if version is None else str(version.version) for alias, version in standing.items()}
 
 
+def model_uri(name: str, version: str) -> str:
+    """A model version as MLflow addresses it."""
+    return f"models:/{name}/{version}"
+
+
 def adapter_uri(name: str, version: str) -> str:
     """Where the adapter's two files stand among the artifacts of a model version."""
-    return f"models:/{name}/{version}/artifacts/adapter"
+    return f"{model_uri(name, version)}/artifacts/adapter"
+
+
+def base_uri(name: str, version: str) -> str:
+    """Where the base stands among them, unless it was registered by its hub id."""
+    return f"{model_uri(name, version)}/artifacts/base"
 
 
 def _require_answer(uri: str) -> None:
