@@ -76,9 +76,12 @@ def adapt(
         # Without this no gradient would reach the adapters through a checkpointed block whose input needs none.
         adapted.enable_input_require_grads()
         adapted.gradient_checkpointing_enable({"use_reentrant": False})
+    from acclimate.model.training.fused import fused  # imports torch
+
     journal = Journal(checkpoints, _fingerprint(material, settings), settings.training.checkpoint_steps)
     penalty = restraint.on(adapted) if restraint else None
-    fitted = fit(adapted, material.batches, _dials(settings), journal=journal, penalty=penalty)
+    with fused(adapted):
+        fitted = fit(adapted, material.batches, _dials(settings), journal=journal, penalty=penalty)
     require_finite(adapted, settings.stage.steps, settings.section)
     save(adapted, out)
     trained = _trained(adapted, material, settings, fitted, sha256(out / WEIGHTS))
