@@ -271,7 +271,7 @@ def tasks(rows: Rows) -> dict[str, Summary]:
 def decision_reports() -> dict[str, Any]:
     return {
         "baseline": BaselineReport(tasks(BASE)),
-        "evaluate": EvaluateReport("a" * 64, Champion("3", "c" * 64), tasks(CANDIDATE), tasks(CHAMPION)),
+        "evaluate": EvaluateReport("a" * 64, Champion("3", "c" * 64, "b" * 64), tasks(CANDIDATE), tasks(CHAMPION)),
         "gate": judge(CANDIDATE),
         "quantize": QuantizeReport(
             bits=4,

@@ -48,7 +48,7 @@ class BaseReport:
     """Of the safetensors files, in name order."""
 
     def headline(self) -> str:
-        """'4.5 M parameters, pre-trained here on 901,120 tokens: loss 8.372 → 2.751'."""
+        """'2.7 M parameters, pre-trained here on 614,400 tokens: loss 8.310 → 3.905'."""
         size = f"{self.parameters / 1e6:,.1f} M parameters, {self.origin}"
         if self.final_loss is None:
             return size
