@@ -3,7 +3,7 @@
     folder_sha256(Path("artifacts/quantize/quantized"))
     model, tokenizer = load_model(Path("artifacts/quantize/quantized"))
 
-The Bento carries a copy of this file, so it imports nothing of Acclimate: what is served is loaded
+The Bento carries a copy of this file, so it imports next to nothing of Acclimate: what is served is loaded
 by the lines that loaded it for the gate.
 """
 
@@ -15,6 +15,13 @@ import os
 import warnings
 from pathlib import Path
 from typing import Any
+
+from acclimate.core.errors import UserError
+
+PLAIN = (".safetensors", ".json", ".jinja", ".txt", ".md")
+"""Endings of files that are data however they are opened; a GGUF file is too, but nothing here opens one."""
+VOCABULARIES = ("tokenizer.model", "spiece.model")
+"""SentencePiece's: a protocol buffer."""
 
 
 def file_sha256(path: Path) -> str:
@@ -30,12 +37,31 @@ def folder_sha256(folder: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def require_plain(folder: Path) -> None:
+    """Raise UserError if a file of the model in `folder` could run code when it is opened.
+
+    Pickles can (.bin, .pt, .pth, .ckpt, .pkl), Python files are code: so only what is known to be data passes.
+    """
+    files = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if not path.is_dir())
+    odd = [str(path) for path in files if path.suffix not in PLAIN and path.name not in VOCABULARIES]
+    if odd:
+        raise UserError(
+            f"{folder} holds {', '.join(odd)}",
+            why="weights that are pickled, and code beside weights, can do anything when they are opened",
+            fix=f"leave only {', '.join(PLAIN)} files there; weights are converted with safetensors.torch.save_file",
+        )
+
+
 def load_model(folder: Path) -> tuple[Any, Any]:
     """The model of `folder` ready for inference, and its tokenizer; nothing is looked up on a network.
 
     On a GPU in bfloat16, 4-bit weights by their own kernels. On a CPU in float32, 4-bit weights unpacked once: what
     they stand for is exactly what the packed layers compute with, in little more than half the time (see `_unpack`).
+
+    Raises:
+        UserError: if there is a file in it that could run code.
     """
+    require_plain(folder)
     os.environ["HF_HUB_OFFLINE"] = "1"
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
