@@ -5,7 +5,7 @@ r"""The served model: POST /generate, GET /health, GET /metrics.
     {"text": " Returns the indices that would sort an array.", "model": "acclimate-scientific-python", "version": "3",
      "prompt_tokens": 15, "new_tokens": 12, "finish_reason": "stop"}
 
-`prompt` is completed as it stands; `question` is put into the form in which questions were trained:
+`prompt` is completed as it stands; `question` is put into the form in which questions were trained, by default
 "Question: …\nAnswer:". Only JSON is read: BentoML's own endpoints also take pickles, which run code
 (CVE-2024-2912, CVE-2025-27520), so there is none here, and anything but JSON is refused
 before it is looked at.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import time
 from collections.abc import AsyncIterator
@@ -31,9 +32,11 @@ from prometheus_client import Counter
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.exceptions import HTTPException
 
+from acclimate.release.signing import PINNED, pinned_key, verify
 from acclimate.release.weights import folder_sha256
 from generation import Batcher, Generator, Prompt
 
+log = logging.getLogger("bentoml.acclimate")
 HERE = Path(__file__).resolve().parent
 BODY_BYTES = 1 << 18
 """A longer body is refused unread; prompts are limited in tokens, which are a few bytes each."""
@@ -58,9 +61,9 @@ class Ask(BaseModel):
             raise ValueError("give exactly one of prompt and question")
         return self
 
-    def text(self) -> str:
-        """The prompt, or the question in its trained form."""
-        return self.prompt if self.prompt is not None else f"Question: {self.question}\nAnswer:"
+    def text(self, form: str) -> str:
+        """The prompt, or the question in its trained form, where `{question}` stands for it."""
+        return self.prompt if self.prompt is not None else form.replace("{question}", str(self.question))
 
 
 class Answer(BaseModel):
@@ -134,7 +137,8 @@ async def generate(ask: Ask) -> Answer:
     """Complete a prompt; 422 if it is too long for the model, never a silent cut."""
     started = time.perf_counter()
     manifest = app.state.manifest
-    tokens = app.state.generator.tokens(ask.text())
+    text = ask.text(manifest["prompt"])
+    tokens = app.state.generator.tokens(text)
     most = manifest["max_new_tokens"]
     wanted = most if ask.max_new_tokens is None else ask.max_new_tokens
     _require_at_most(len(tokens), manifest["max_prompt_tokens"], "prompt tokens")
@@ -150,7 +154,7 @@ async def generate(ask: Ask) -> Answer:
         new_tokens=completion.new_tokens,
         finish_reason=completion.finish_reason,
     )
-    _log(ask, answer, time.perf_counter() - started)
+    _log(text, answer, time.perf_counter() - started)
     return answer
 
 
@@ -175,7 +179,7 @@ async def _other(_: Request, fault: HTTPException) -> JSONResponse:
     return _error(fault.status_code, "invalid", str(fault.detail))
 
 
-def _log(ask: Ask, answer: Answer, seconds: float) -> None:
+def _log(prompt: str, answer: Answer, seconds: float) -> None:
     """Append the request to the file named by ACCLIMATE_REQUEST_LOG; nothing that identifies who asked."""
     path = os.environ.get("ACCLIMATE_REQUEST_LOG")
     if not path:
@@ -183,7 +187,7 @@ def _log(ask: Ask, answer: Answer, seconds: float) -> None:
     row = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "version": answer.version,
-        "prompt": ask.text(),
+        "prompt": prompt,
         "prompt_tokens": answer.prompt_tokens,
         "new_tokens": answer.new_tokens,
         "latency_s": round(seconds, 4),
@@ -197,6 +201,16 @@ def _log(ask: Ask, answer: Answer, seconds: float) -> None:
         os.close(handle)
 
 
+def verify_bento(folder: Path) -> None:
+    """Raise UserError unless the files of a Bento are those that were signed with the pinned key.
+
+    Where no key is pinned its own is used: that finds damage, and not who signs what they changed with another key.
+    """
+    if (pinned := pinned_key()) is None:
+        log.warning("%s is not set: the files are whole, who signed them is not known", PINNED)
+    verify(folder, pinned or folder / "signing.pub")
+
+
 @bentoml.service(
     name="acclimate",
     workers=1,
@@ -208,6 +222,7 @@ class Endpoint:
     """One model, one worker process."""
 
     def __init__(self) -> None:
+        verify_bento(HERE)
         manifest = json.loads((HERE / "manifest.json").read_text(encoding="utf-8"))
         if (found := folder_sha256(HERE / "model")) != manifest["sha256"]:
             raise RuntimeError(f"the weights are {found}, the gate judged {manifest['sha256']}: not served")

@@ -53,6 +53,8 @@ QUESTIONS = [
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout whose stages have run, with a tiny model; the two gates' verdicts are written here."""
+    import pyarrow as pa
+
     checkout = tmp_path_factory.mktemp("finished") / "run-a"
     checkout.mkdir()
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
@@ -65,6 +67,8 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     rows.append({"id": "g", "kind": "general_replay", "text": "os.path.join\n\nJoin two paths."})
     write_jsonl(checkout / "artifacts/mix/train.jsonl", rows)
+    facts = {"source": ["docs"] * 36 + ["stdlib"], "licence": ["BSD-3-Clause"] * 36 + [None]}
+    write_parquet(checkout / "artifacts/mix/records.parquet", pa.table(facts))
     write_json(report_path("mix", checkout), {"stage": "mix", "headline": "37 records", "dataset_sha256": "d" * 64})
     _base(checkout)
     adapt(checkout)

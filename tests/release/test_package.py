@@ -8,10 +8,12 @@ import pytest
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json
 from acclimate.core.params import load, with_changes
-from acclimate.release.package import bento_path, package, require_room
+from acclimate.release.keys import trusted_key
+from acclimate.release.package import bento_path, package, require_room, source_path
 from acclimate.release.register import register
 from acclimate.release.registry import connect
-from acclimate.release.weights import folder_sha256
+from acclimate.release.signing import verify
+from acclimate.release.weights import file_sha256, folder_sha256
 
 MODEL = "acclimate-scientific-python"
 
@@ -34,16 +36,40 @@ def test_the_bento_holds_the_judged_model_and_says_so(gated_run: Path) -> None:
     assert (manifest["version"], manifest["sha256"], manifest["max_prompt_tokens"]) == ("1", judged, 96)
     assert manifest["gate"]["verdict"] == "promote"
     assert connect().get_model_version(MODEL, "1").tags["bento"] == report["bento"]
+    assert (manifest["prompt"], manifest["base"]["licence"]) == ("Question: {question}\nAnswer:", "PSF-2.0")
     pins = (source / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert all("==" in pin for pin in pins)
+    assert {"gptqmodel", "model-signing", "torch"} <= {pin.partition("==")[0] for pin in pins}
+    assert "| docs | BSD-3-Clause | 36 |" in (source / "LICENCES.md").read_text(encoding="utf-8")
+    adapter = read_json(gated_run / "reports/compose.json")["adapter_sha256"]
+    assert file_sha256(source / "adapter/adapter_model.safetensors") == adapter
+    counted = report["bill_of_materials"]
+    assert (counted["library"], counted["machine-learning-model"], counted["data"]) == (len(pins), 3, 1)
 
 
-def test_packaging_again_keeps_the_bento_that_is_there(gated_run: Path) -> None:
+def test_a_bento_is_kept_while_it_is_whole_refused_by_file_when_it_is_not_and_then_built_anew(gated_run: Path) -> None:
     register(gated_run)
     report = package(gated_run)
+    source = source_path(report["bento"])
     built = (bento_path(report["bento"]) / "bento.yaml").stat().st_mtime_ns
+    verify(source, trusted_key())
     assert package(gated_run) == report
     assert (bento_path(report["bento"]) / "bento.yaml").stat().st_mtime_ns == built
+
+    weights = source / "model/model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    (source / "adapter/adapter_config.json").unlink()
+    (source / "model/optimizer.pt").write_bytes(b"x")
+    with pytest.raises(UserError) as fault:
+        verify(source, trusted_key())
+    assert fault.value.what.endswith(
+        "adapter/adapter_config.json is missing; model/model.safetensors was changed; model/optimizer.pt was added"
+    )
+
+    assert package(gated_run) == report
+    verify(source, trusted_key())
 
 
 def test_other_weights_than_the_judged_ones_are_refused(gated_run: Path) -> None:

@@ -35,6 +35,7 @@ PAGES = (
     "docs/gate.md",
     "docs/judging.md",
     "docs/registry.md",
+    "docs/release.md",
     "docs/model.md",
     "docs/training.md",
     "inputs/README.md",

@@ -25,8 +25,10 @@ from acclimate.core import supervise
 from acclimate.core.errors import UserError
 from acclimate.core.home import home, state
 from acclimate.core.params import load
+from acclimate.release.keys import trusted_key
 from acclimate.release.package import bento_environment, bento_path
 from acclimate.release.registry import CHAMPION, connect, model_name, version_at
+from acclimate.release.signing import PINNED
 
 POLL_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 60.0
@@ -154,6 +156,7 @@ class Child:
         serve = [*(sys.executable, "-m", "bentoml", "serve", tag), *("--host", self.host, "--port", str(self.port))]
         # Threads that wait by spinning starve each other as soon as two processes share a core.
         settings = {"ACCLIMATE_REQUEST_LOG": str(request_log()), "OMP_WAIT_POLICY": "PASSIVE"}
+        settings[PINNED] = str(trusted_key())
         environment = supervise.environment({**bento_environment(), **settings})
         self.process = subprocess.Popen(
             supervise.command(serve), env=environment, stdin=subprocess.DEVNULL, start_new_session=True

@@ -1,9 +1,9 @@
-"""Build the Bento of this run's registered version: what the gates judged, and nothing else.
+"""Build the Bento of this run's registered version: what the gates judged, and nothing else, signed.
 
     acclimate package         # a Bento acclimate-<domain>:v<version>-<sha8>; writes reports/package.json
 
-The Bento holds the model, the service and a manifest with hashes and limits; the service checks the
-hash again before it serves.
+What is in it: release/contents.py. Its files are signed as they stand in the built Bento, and the service checks the
+signature before it loads them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import version as installed
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,14 @@ from acclimate.core.files import read_json, write_json
 from acclimate.core.home import state
 from acclimate.core.params import Params, load
 from acclimate.core.reports import report_path
-from acclimate.release import weights
+from acclimate.model.training.chat import prompt_form
+from acclimate.release import keys
+from acclimate.release.contents import PUBLIC_KEY, SBOM, Ingredients, fill
 from acclimate.release.evidence import Evidence, read_evidence, read_required, require_promote
 from acclimate.release.registry import CHALLENGER, CHAMPION, aliases, connect
+from acclimate.release.signing import sign, verify
 from acclimate.release.stage_runs import log_stages
 from acclimate.release.weights import folder_sha256
-
-SERVICE = Path(__file__).resolve().parents[3] / "bento"
-RUNTIME = ("bentoml", "fastapi", "pydantic", "prometheus-client", "torch", "transformers", "tokenizers", "safetensors")
-"""What the Bento needs where it is served, pinned to what it was built with."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,15 +61,26 @@ def package(checkout: Path) -> dict[str, Any]:
     _require_standing(aliases(client, registered["model"]), registered)
     model = _judged_model(checkout, params, evidence)
     require_room(model, params)
-    manifest = _manifest(params, evidence, registered, model)
+    artifacts = checkout / "artifacts"
+    manifest = _manifest(params, evidence, registered, model) | {
+        "prompt": prompt_form(params.train_task.template, artifacts / "base")
+    }
     tag = f"{registered['model']}:v{registered['version']}-{manifest['sha256'][:8]}"
-    built = bento_path(tag)
-    if not (built.exists() and _manifest_of(built) == manifest):
-        _build(tag, model, manifest)
+    public_key = keys.public_half(keys.signing_key())
+    parts = Ingredients(model, artifacts / "compose", artifacts / "mix/records.parquet", manifest, public_key)
+    if not _stands(tag, parts):
+        _build(tag, parts)
     client.set_model_version_tag(registered["model"], registered["version"], "bento", tag)
     # What ran since registration: quantisation and its gate.
     log_stages(client, client.get_run(version.run_id), checkout)
-    report = {"model": registered["model"], "version": registered["version"], "bento": tag, "manifest": manifest}
+    report = {
+        "model": registered["model"],
+        "version": registered["version"],
+        "bento": tag,
+        "manifest": manifest,
+        "signing_key_sha256": keys.fingerprint(public_key),
+        "bill_of_materials": _counted(source_path(tag) / SBOM),
+    }
     write_json(report_path("package", checkout), report)
     return report
 
@@ -84,6 +94,11 @@ def bento_path(tag: str) -> Path:
     """The folder of a built Bento in the store."""
     name, _, version = tag.partition(":")
     return bento_store() / "bentos" / name / version
+
+
+def source_path(tag: str) -> Path:
+    """The folder of a built Bento with what we put into it: what is signed and served."""
+    return bento_path(tag) / "src"
 
 
 def bento_environment() -> dict[str, str]:
@@ -158,6 +173,11 @@ def _manifest(params: Params, evidence: Evidence, registered: dict[str, Any], mo
         "sha256": folder_sha256(model),
         "adapter_sha256": evidence.adapter_sha256,
         "base_sha256": evidence.base_sha256,
+        "base": {
+            "model": evidence.reports["base"]["model"],
+            "revision": params.base.revision,
+            "licence": evidence.reports["base"]["licence"],
+        },
         "dataset_sha256": evidence.dataset_sha256,
         "git_commit": evidence.git_commit,
         "run": evidence.run,
@@ -168,34 +188,36 @@ def _manifest(params: Params, evidence: Evidence, registered: dict[str, Any], mo
     }
 
 
-def _manifest_of(bento: Path) -> dict[str, Any]:
-    manifest: dict[str, Any] = read_json(bento / "src/manifest.json")
-    return manifest
+def _stands(tag: str, parts: Ingredients) -> bool:
+    """Whether the Bento is built already, of the same parts, whole, and signed with the key of today."""
+    source = source_path(tag)
+    if not source.exists():
+        return False
+    try:
+        verify(source, source / PUBLIC_KEY)
+    except UserError:  # ended half-way, or changed since: built anew
+        return False
+    key = (source / PUBLIC_KEY).read_text(encoding="utf-8")
+    return key == parts.public_key and read_json(source / "manifest.json") == parts.manifest
 
 
-def _build(tag: str, model: Path, manifest: dict[str, Any]) -> None:
+def _build(tag: str, parts: Ingredients) -> None:
     name, _, version = tag.partition(":")
-    shutil.rmtree(bento_path(tag), ignore_errors=True)  # of the same tag with another manifest
-    with tempfile.TemporaryDirectory() as folder:
-        context = Path(folder)
-        shutil.copytree(SERVICE, context, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copytree(model, context / "model")
-        write_json(context / "manifest.json", manifest)
-        _add_loader(context)
-        packages = [*RUNTIME, *(["gptqmodel", "optimum"] if manifest["weights"] == "quantized" else [])]
-        pins = "".join(f"{package}=={installed(package)}\n" for package in packages)
-        (context / "requirements.txt").write_text(pins, encoding="utf-8")
+    shutil.rmtree(bento_path(tag), ignore_errors=True)  # of the same tag with other parts
+    with tempfile.TemporaryDirectory() as context:
+        fill(Path(context), parts)
         command = [sys.executable, "-m", "bentoml", "build", "--name", name, "--version", version]
         done = subprocess.run(
             command, cwd=context, env=bento_environment(), capture_output=True, text=True, check=False
         )
     assert done.returncode == 0, f"bentoml build failed:\n{done.stdout}\n{done.stderr}"
+    # Not before: bentoml rewrites bentofile.yaml when it builds.
+    sign(source_path(tag), keys.signing_key())
 
 
-def _add_loader(context: Path) -> None:
-    """Put acclimate.release.weights, and nothing else of Acclimate, into the Bento."""
-    target = context / "acclimate/release"
-    target.mkdir(parents=True)
-    for package_folder in (target, target.parent):
-        (package_folder / "__init__.py").write_text('"""The part of Acclimate a Bento needs."""\n', encoding="utf-8")
-    shutil.copyfile(Path(weights.__file__), target / "weights.py")
+def _counted(sbom: Path) -> dict[str, int]:
+    """How many components of each type a bill of materials lists, and of how many libraries the licence is unknown."""
+    components = read_json(sbom)["components"]
+    counts = Counter(str(component["type"]) for component in components)
+    unknown = [part for part in components if part["type"] == "library" and "licenses" not in part]
+    return {**dict(sorted(counts.items())), "library_without_licence": len(unknown)}

@@ -17,9 +17,11 @@ from acclimate.core.files import read_json, write_json
 from acclimate.core.params import load
 from acclimate.core.reports import report_path
 from acclimate.release.client import ask, endpoint_url, health
-from acclimate.release.package import bento_path
+from acclimate.release.keys import trusted_key
+from acclimate.release.package import source_path
 from acclimate.release.reference import trial_question
 from acclimate.release.registry import CHAMPION, connect, model_name, version_at
+from acclimate.release.signing import verify
 
 WAIT_SECONDS = 120.0
 """For a new model to be loaded; an endpoint that does not answer at all is given up on sooner."""
@@ -45,7 +47,8 @@ def serve(checkout: Path, *, timeout: float) -> dict[str, Any]:
     """Prove that the endpoint serves the champion; writes reports/serve.json.
 
     Raises:
-        UserError: if there is no champion, no endpoint, or it still serves something else after `timeout` seconds.
+        UserError: if there is no champion, its Bento is not what was signed, there is no endpoint, or it still serves
+            something else after `timeout` seconds.
     """
     name = model_name(load(checkout / "params.yaml").ingest.domain)
     champion = version_at(connect(), name, CHAMPION)
@@ -55,7 +58,9 @@ def serve(checkout: Path, *, timeout: float) -> dict[str, Any]:
             why="there is nothing to serve",
             fix="run `acclimate registry promote` after a gated run",
         )
-    manifest = read_json(bento_path(champion.tags["bento"]) / "src/manifest.json")
+    source = source_path(champion.tags["bento"])
+    verify(source, trusted_key())
+    manifest = read_json(source / "manifest.json")
     url = endpoint_url()
     _wait(url, manifest, timeout)
     question = trial_question(checkout / "artifacts/mix/train.jsonl")

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from acclimate.core.errors import UserError
 from acclimate.core.records import pair_text
 from acclimate.model.adapter import load_tokenizer
-from acclimate.model.training.chat import MARKS, Pair, Template, turn
+from acclimate.model.training.chat import MARKS, Pair, Template, prompt_form, turn
 
 PAIR = Pair("What is a?", "A letter.")
 READ = Pair("What is a?", "A letter.", context="a, b, c")
@@ -91,3 +91,11 @@ def test_a_template_of_its_own_that_cannot_serve_is_refused(
     tokenizer.chat_template = template
     with pytest.raises(UserError, match=problem):
         turn("model", tokenizer, PAIR)
+
+
+@pytest.mark.parametrize("template", ["plain", "alpaca", "chatml", "llama3"])
+def test_the_form_of_a_prompt_is_the_prompt_with_the_question_left_open(
+    template: Template, tiny_base: Path, tokenizer: PreTrainedTokenizerBase
+) -> None:
+    form = prompt_form(template, tiny_base)
+    assert form.replace("{question}", PAIR.question) == turn(template, tokenizer, PAIR).prompt

@@ -9,11 +9,14 @@ and Qwen's, `llama3` that of Meta's Llama 3 model card; `model` is the chat temp
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from acclimate.core.errors import UserError
 from acclimate.core.records import pair_text
+from acclimate.model.adapter import load_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -58,7 +61,21 @@ def turn(template: Template, tokenizer: PreTrainedTokenizerBase, pair: Pair) -> 
     if template == "model":
         return _own(tokenizer, pair)
     require_marks(template, tokenizer)
-    return {"plain": _plain, "alpaca": _alpaca, "chatml": _chatml, "llama3": _llama3}[template](pair)
+    return _FORMS[template](pair)
+
+
+def prompt_form(template: Template, base: Path) -> str:
+    r"""The prompt of a question, with `{question}` where it is put in: "Question: {question}\nAnswer:".
+
+    Args:
+        template: in which the model was trained.
+        base: the folder with its tokenizer, read for the template `model` alone.
+
+    Raises:
+        UserError: if the tokenizer has no template of its own.
+    """
+    pair = Pair("{question}", "")
+    return (_own(load_tokenizer(base), pair) if template == "model" else _FORMS[template](pair)).prompt
 
 
 def require_marks(template: Template, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -119,3 +136,6 @@ def _own(tokenizer: PreTrainedTokenizerBase, pair: Pair) -> Turn:
             fix="set train_task.template to plain, alpaca, chatml or llama3",
         )
     return Turn(prompt, whole[len(prompt) :])
+
+
+_FORMS: dict[str, Callable[[Pair], Turn]] = {"plain": _plain, "alpaca": _alpaca, "chatml": _chatml, "llama3": _llama3}

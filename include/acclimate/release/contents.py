@@ -1,0 +1,86 @@
+"""What a Bento is made of, as a folder: everything but what bentoml adds.
+
+model/  adapter/          the weights that are served, and the adapter that is in them
+manifest.json             hashes, limits, the form of a prompt
+LICENCES.md  sbom.cdx.json  requirements.txt
+service.py  generation.py  acclimate/     the service, and the part of Acclimate that it needs
+signing.pub               the public half of the key that signed all of it
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import acclimate
+from acclimate.core.files import write_json, write_text
+from acclimate.release.evidence import ADAPTER_FILES
+from acclimate.release.notice import notice, training_licences
+from acclimate.release.pins import closure, requirements
+from acclimate.release.sbom import sbom
+from acclimate.release.weights import require_plain
+
+SERVICE = Path(__file__).resolve().parents[3] / "bento"
+SHIPPED = ("core/errors.py", "release/signing.py", "release/weights.py")
+"""Of Acclimate itself: what the service imports."""
+RUNTIME = (
+    *("bentoml", "cryptography", "fastapi", "model-signing", "prometheus-client", "pydantic", "pyopenssl"),
+    *("torch", "transformers", "tokenizers", "safetensors"),
+)
+"""What the service imports (pyopenssl: model-signing 1.1.1 does, and does not ask for it); with all that these need,
+pinned to what the model was judged with."""
+GPTQ = ("gptqmodel", "optimum")
+"""Besides, for a model that was quantised with GPTQ."""
+SBOM = "sbom.cdx.json"
+NOTICE = "LICENCES.md"
+PUBLIC_KEY = "signing.pub"
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """Where the parts of a Bento come from."""
+
+    model: Path
+    adapter: Path
+    records: Path
+    """artifacts/mix/records.parquet: the licences of the training set."""
+    manifest: Mapping[str, Any]
+    public_key: str
+    """PEM."""
+
+
+def fill(context: Path, parts: Ingredients) -> None:
+    """Put everything into the empty folder `context`, from which bentoml builds.
+
+    Raises:
+        UserError: if the model has a file that could run code when it is opened.
+    """
+    require_plain(parts.model)
+    shutil.copytree(SERVICE, context, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(parts.model, context / "model")
+    (context / "adapter").mkdir()
+    for file in ADAPTER_FILES:
+        shutil.copyfile(parts.adapter / file, context / "adapter" / file)
+    _add_own_modules(context)
+    write_json(context / "manifest.json", parts.manifest)
+    write_text(context / PUBLIC_KEY, parts.public_key)
+    packages = closure([*RUNTIME, *(GPTQ if parts.manifest["weights"] == "quantized" else ())])
+    licences = training_licences(parts.records)
+    write_text(context / "requirements.txt", requirements(packages))
+    write_text(context / NOTICE, notice(parts.manifest, licences))
+    data_licences = {licence for _, licence in licences}
+    write_text(context / SBOM, sbom(parts.manifest, context / "model", packages, data_licences))
+
+
+def _add_own_modules(context: Path) -> None:
+    """Put SHIPPED, and nothing else of Acclimate, into the Bento."""
+    own = Path(acclimate.__file__).parent
+    for name in SHIPPED:
+        target = context / "acclimate" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for package in (target.parent, target.parent.parent):
+            (package / "__init__.py").write_text('"""The part of Acclimate a Bento needs."""\n', encoding="utf-8")
+        shutil.copyfile(own / name, target)
