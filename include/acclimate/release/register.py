@@ -28,8 +28,10 @@ from acclimate.core.params import Params, load
 from acclimate.core.reports import PLOTS, report_path
 from acclimate.release import exhibits
 from acclimate.release.evidence import ADAPTER_FILES, Evidence, read_evidence, require_promote
+from acclimate.release.keys import signing_key
 from acclimate.release.reference import reference_questions
 from acclimate.release.registry import CHALLENGER, aliases, connect, experiment, model_name, tracking_uri
+from acclimate.release.signing import sign
 from acclimate.release.stage_runs import data_inputs, flattened, log_stages
 from acclimate.release.versions import audit
 
@@ -217,6 +219,7 @@ def _log_model(checkout: Path, params: Params, evidence: Evidence) -> str:
         adapter.mkdir()
         for file in ADAPTER_FILES:
             shutil.copyfile(checkout / "artifacts/compose" / file, adapter / file)
+        sign(adapter, signing_key())
         artifacts = {"adapter": str(adapter)}
         if not by_reference:
             artifacts["base"] = str(checkout / "artifacts/base")

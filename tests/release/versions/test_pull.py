@@ -6,8 +6,10 @@ import pytest
 
 from acclimate.core.errors import UserError
 from acclimate.release.evidence import ADAPTER_WEIGHTS
+from acclimate.release.keys import trusted_key
 from acclimate.release.register import register
 from acclimate.release.registry import connect
+from acclimate.release.signing import verify
 from acclimate.release.versions.finding import find
 from acclimate.release.versions.pull import pull
 
@@ -51,3 +53,19 @@ def test_weights_that_changed_in_the_registry_are_refused_and_nothing_is_left(
     with pytest.raises(UserError, match="registered was"):
         pull(find(connect(), MODEL, "1"), tmp_path / "pulled")
     assert not (tmp_path / "pulled").exists()
+
+
+def test_settings_that_changed_in_the_registry_are_refused_by_name(
+    gated_run: Path, home_folder: Path, tmp_path: Path
+) -> None:
+    register(gated_run)
+    (stored,) = (home_folder / ".acclimate/mlflow/artifacts").rglob("adapter_config.json")
+    stored.write_text(stored.read_text(encoding="utf-8").replace("CAUSAL_LM", "SEQ_CLS"), encoding="utf-8")
+    with pytest.raises(UserError, match=r"adapter_config\.json was changed"):
+        pull(find(connect(), MODEL, "1"), tmp_path / "pulled")
+
+
+def test_a_pulled_adapter_carries_its_signature(gated_run: Path, tmp_path: Path) -> None:
+    register(gated_run)
+    pull(find(connect(), MODEL, "1"), tmp_path / "pulled")
+    verify(tmp_path / "pulled", trusted_key())

@@ -71,13 +71,13 @@ def adapt(
             remove it once what is in `out` is safe.
         restraint: what is added to the loss, if anything.
     """
+    from acclimate.model.training.fused import fused
+
     adapted = with_adapter(model, settings.training)
     if settings.training.gradient_checkpointing:
         # Without this no gradient would reach the adapters through a checkpointed block whose input needs none.
         adapted.enable_input_require_grads()
         adapted.gradient_checkpointing_enable({"use_reentrant": False})
-    from acclimate.model.training.fused import fused  # imports torch
-
     journal = Journal(checkpoints, _fingerprint(material, settings), settings.training.checkpoint_steps)
     penalty = restraint.on(adapted) if restraint else None
     with fused(adapted):

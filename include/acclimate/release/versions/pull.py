@@ -12,7 +12,9 @@ from typing import Any
 from acclimate.core.errors import UserError
 from acclimate.core.files import whole_directory
 from acclimate.release.evidence import ADAPTER_FILES, ADAPTER_WEIGHTS
+from acclimate.release.keys import trusted_key
 from acclimate.release.registry import adapter_uri
+from acclimate.release.signing import SIGNATURE, verify
 from acclimate.release.weights import file_sha256
 
 
@@ -26,7 +28,7 @@ def pull(version: Any, to: Path) -> bool:
         _require_same(version, to)
         return False
     with whole_directory(to) as folder, fetched_adapter(version) as fetched:
-        for file in ADAPTER_FILES:
+        for file in (*ADAPTER_FILES, SIGNATURE):
             shutil.copyfile(fetched / file, folder / file)
     return True
 
@@ -36,7 +38,7 @@ def fetched_adapter(version: Any) -> Iterator[Path]:
     """A folder with the adapter's files as the registry has them; it is gone afterwards.
 
     Raises:
-        UserError: if the weights are not those that were registered.
+        UserError: if the weights are not those that were registered, or the files not those that were signed.
     """
     import mlflow
 
@@ -51,6 +53,7 @@ def fetched_adapter(version: Any) -> Iterator[Path]:
                 why="its files changed after registration: whatever is done with them says nothing of that version",
                 fix="restore the registry's artifacts, or roll back to a version whose files are whole",
             )
+        verify(fetched, trusted_key())
         yield fetched
 
 
