@@ -111,16 +111,22 @@ def scored() -> Callable[..., None]:
     return judge
 
 
-@pytest.fixture
-def another_run(gated_run: Path, tmp_path: Path) -> Path:
-    """A second gated run with the same base and another adapter."""
-    other = Path(shutil.copytree(gated_run, tmp_path / "run-b"))
+@pytest.fixture(scope="session")
+def other_finished_run(finished_run: Path) -> Path:
+    """The finished run's checkout with the same base and another adapter, trained and quantised once."""
+    other = Path(shutil.copytree(finished_run, finished_run.with_name("run-b")))
     text = (other / "params.yaml").read_text(encoding="utf-8")
     (other / "params.yaml").write_text(with_changes(text, {"train_domain.learning_rate": 0.004}), encoding="utf-8")
     for folder in ("train_domain", "train_task", "compose", "quantize"):
         shutil.rmtree(other / "artifacts" / folder)
     adapt(other)
     return other
+
+
+@pytest.fixture
+def another_run(gated_run: Path, other_finished_run: Path, tmp_path: Path) -> Path:
+    """Beside the gated run, a copy of a second one with the same base and another adapter."""
+    return Path(shutil.copytree(other_finished_run, tmp_path / "run-b"))
 
 
 def adapt(checkout: Path) -> None:
