@@ -256,15 +256,14 @@ tests:
 
 @pytest.fixture(scope="session")
 def own_tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """inputs/tasks with one task: two questions with two choices each, the data beside it."""
+    """inputs/tasks with a task of two questions, two choices each, the data beside it; and one whose data is gone."""
     folder = tmp_path_factory.mktemp("tasks")
     questions = [
         {"question": "Get the name of", "choices": ["files", "zebras"], "label": 0},
         {"question": "Return it as a", "choices": ["string", "kettle"], "label": 0},
     ]
     write_jsonl(folder / "pairs.jsonl", questions)
-    (folder / "pairs.yaml").write_text(
-        f"""
+    text = f"""
 task: own_pairs
 dataset_path: json
 dataset_kwargs: {{data_files: {{test: {folder / "pairs.jsonl"}}}}}
@@ -275,5 +274,6 @@ doc_to_choice: "{{{{choices}}}}"
 doc_to_target: "{{{{label}}}}"
 metric_list: [{{metric: acc}}]
 """
-    )
+    (folder / "pairs.yaml").write_text(text)
+    (folder / "lost.yaml").write_text(text.replace("own_pairs", "own_pairs_lost").replace("pairs.jsonl", "no.jsonl"))
     return folder

@@ -147,10 +147,5 @@ def test_a_task_that_cannot_be_run_is_named(
 ) -> None:
     from acclimate.model.scoring.public_tasks import run_public
 
-    lost = (
-        (own_tasks / "pairs.yaml").read_text().replace("own_pairs", "own_pairs_lost").replace("pairs.jsonl", "no.jsonl")
-    )
-    (own_tasks / "lost.yaml").write_text(lost)
     with pytest.raises(UserError, match=fault):
         run_public(model, tokenizer, [name], own_tasks, batch_items=2, max_items=None)
-    (own_tasks / "lost.yaml").unlink()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,16 @@ def _rows(name: str, samples: Sequence[dict[str, Any]]) -> list[Row]:
     return list(rows.values())
 
 
-def _load(names: Sequence[str], folder: Path) -> dict[str, Any]:
+@cache
+def _manager(folder: Path) -> Any:
+    """lm-eval's index of its own tasks, 13,000 files, and of those in `folder`; a champion is asked the same."""
     from lm_eval.tasks import TaskManager
 
-    manager = TaskManager(include_path=str(folder))
+    return TaskManager(include_path=str(folder))
+
+
+def _load(names: Sequence[str], folder: Path) -> dict[str, Any]:
+    manager = _manager(folder.resolve())
     unknown = sorted({*names} - {*manager.all_tasks, *manager.all_groups, *manager.all_tags})
     if unknown:
         raise UserError(
