@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -174,5 +175,5 @@ def test_memory_that_runs_out_halves_the_rows_at_once_and_the_report_says_so(
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     (_, rows, halved, losses), _, (_, fewer, said, limited) = json.loads(done.stdout.splitlines()[-1])
     assert (rows, halved, fewer, said) == (512, False, 256, True)
-    assert "memory ran out at step 1: on with 256 sequences per forward pass" in done.stdout
+    assert re.search(r"memory ran out at step [12]: on with 256 sequences per forward pass", done.stdout)
     assert [loss for _, loss in limited] == pytest.approx([loss for _, loss in losses], abs=2e-3)
