@@ -18,6 +18,9 @@ unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
+# The two environments are installed at the same time: pip keeps one core busy.
+MAKEFLAGS += --jobs=2
+
 .PHONY: demo up stop setup setup-dev engine-spark engine-text-dedup test check bench bench-spark repro report lock clean
 .DELETE_ON_ERROR:
 
@@ -73,8 +76,9 @@ check: setup-dev
 	ruff format --check .
 	mypy
 
+# On two cores. A file's tests stay together, as they share fixtures; the loop, the longest, begins (tests/conftest.py).
 test: setup-dev
-	pytest
+	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 20
 	PYTHONPATH=include:plugins .venv-airflow/bin/python -m pytest tests/dags
 
 # Those that print one line per goal; peers get environments of their own in bench/.peers.

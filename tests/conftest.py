@@ -50,6 +50,12 @@ QUESTIONS = [
 ]
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, the whole loop comes first: the others fit in beside it."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: "end_to_end" not in item.keywords)
+
+
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkout whose stages have run, with a tiny model; the two gates' verdicts are written here."""

@@ -24,7 +24,8 @@ class Checkout:
     path: Path
 
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ACCLIMATE_", "MLFLOW_"))}
+        others = ("ACCLIMATE_", "MLFLOW_", "MAKE")  # a make below `make test` is not one of its jobs
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         kept.pop("PYTHONDONTWRITEBYTECODE", None)
         return {
             **kept,
