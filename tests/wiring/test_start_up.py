@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from acclimate.pipeline import ACTIONS, STAGES
@@ -52,8 +51,10 @@ def test_help_takes_two_seconds_at_most() -> None:
     command = [str(Path(sys.executable).with_name("acclimate")), "--help"]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     seconds = []
-    for _ in range(3):  # the first writes bytecode; the best of three says what the command costs by itself
-        started = time.perf_counter()
+    for _ in range(2):  # the first writes bytecode
+        before = os.times()
         subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
-        seconds.append(time.perf_counter() - started)
+        after = os.times()
+        # CPU time: what it takes on an idle machine, whatever else this one is doing.
+        seconds.append(after.children_user + after.children_system - before.children_user - before.children_system)
     assert min(seconds) <= 2
