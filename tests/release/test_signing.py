@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from acclimate.core.errors import UserError
+from acclimate.core.files import write_text
 from acclimate.release.keys import public_half, signing_key, trusted_key
 from acclimate.release.signing import SIGNATURE, sign, verify
 
@@ -62,7 +63,7 @@ TAMPERED: dict[str, Callable[[Path], object]] = {
     "model/config.json is missing": lambda folder: (folder / "model/config.json").unlink(),
     "model/adapter.bin was added": lambda folder: (folder / "model/adapter.bin").write_bytes(b"\x80\x04"),
     ".gitignore was added": lambda folder: (folder / ".gitignore").write_bytes(b"*"),
-    ".git/hooks was added": lambda folder: [(folder / ".git").mkdir(), (folder / ".git/hooks").write_bytes(b"#!")],
+    ".git/hooks was added": lambda folder: write_text(folder / ".git/hooks", "#!"),
     "model/config.json is missing; model/other.json was added": lambda folder: (folder / "model/config.json").rename(
         folder / "model/other.json"
     ),

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from importlib.metadata import Distribution, distribution
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 LONGEST_LICENCE = 64
 """Characters; a longer `License` field is the text of a licence, not its name (PEP 639 ended that use of it)."""
 _CLASSIFIER = "License :: OSI Approved :: "
+Need = tuple[NormalizedName, frozenset[str]]
+"""A package, and the extras that are asked of it."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ def closure(names: Iterable[str]) -> list[Package]:
         importlib.metadata.PackageNotFoundError: if one of them is not installed.
     """
     found: dict[str, Package] = {}
-    seen: set[tuple[str, frozenset[str]]] = set()
-    waiting = [(canonicalize_name(name), frozenset[str]()) for name in names]
+    seen: set[Need] = set()
+    waiting: list[Need] = [(canonicalize_name(name), frozenset()) for name in names]
     while waiting:
         asked = waiting.pop()
         if asked in seen:
@@ -59,9 +61,9 @@ def requirements(packages: Iterable[Package]) -> str:
 def licence(installed: Distribution) -> str | None:
     """The SPDX expression of a package (PEP 639), else its `License` field, else its classifiers, else None."""
     metadata = installed.metadata
-    expression, field = metadata.get("License-Expression"), (metadata.get("License") or "").strip()
-    if expression:
-        return str(expression)
+    if "License-Expression" in metadata:
+        return metadata["License-Expression"]
+    field = metadata["License"].strip() if "License" in metadata else ""
     if field and "\n" not in field and len(field) <= LONGEST_LICENCE and field.upper() != "UNKNOWN":
         return field
     classifiers = metadata.get_all("Classifier") or []
@@ -69,8 +71,8 @@ def licence(installed: Distribution) -> str | None:
     return ", ".join(named) or None
 
 
-def _needed(installed: Distribution, extras: frozenset[str]) -> list[tuple[str, frozenset[str]]]:
-    """What `installed` with `extras` needs here: name and extras of each."""
+def _needed(installed: Distribution, extras: frozenset[str]) -> list[Need]:
+    """What `installed` with `extras` needs here."""
     needed = []
     for line in installed.requires or []:
         requirement = Requirement(line)
