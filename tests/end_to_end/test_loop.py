@@ -105,7 +105,7 @@ def test_no_evaluation_item_stands_in_the_training_set(demo: Demo) -> None:
 
 
 def test_what_is_served_is_what_was_gated(demo: Demo) -> None:
-    health = demo.endpoint("/health")
+    health = demo.endpoint("/api/v1/health")["roles"]["champion"]
     judged = read_report("evaluate_quantized", demo.run)
     assert judged["verdict"] == "promote"
     assert health["sha256"] == judged["quantized_sha256"] == folder_sha256(demo.run / "artifacts/quantize/quantized")
@@ -113,7 +113,7 @@ def test_what_is_served_is_what_was_gated(demo: Demo) -> None:
 
 
 def test_the_endpoint_answers_and_counts(demo: Demo) -> None:
-    answer = demo.endpoint("/generate", {"question": "What does scipy.linalg.solve do?", "max_new_tokens": 16})
+    answer = demo.endpoint("/api/v1/generate", {"question": "What does scipy.linalg.solve do?", "max_new_tokens": 16})
     assert answer["text"].strip()
     assert 1 <= answer["new_tokens"] <= 16
     metrics = urllib.request.urlopen(f"http://127.0.0.1:{demo.ports['endpoint']}/metrics", timeout=30).read().decode()
@@ -201,11 +201,11 @@ def test_an_adapter_that_was_not_trained_fails_the_gate(demo: Demo, tmp_path: Pa
 
 
 def test_a_second_demo_changes_nothing_and_says_so(demo: Demo) -> None:
-    before = demo.endpoint("/health")
+    before = demo.endpoint("/api/v1/health")["roles"]["champion"]
     output = demo.checkout.succeed(*demo.make("demo"))
     assert "unchanged, from the cache" in output
     assert "the champion already" in output
-    assert demo.endpoint("/health") == before
+    assert demo.endpoint("/api/v1/health")["roles"]["champion"] == before
 
 
 def test_the_report_is_a_tab_of_the_dag_run(demo: Demo) -> None:
@@ -220,12 +220,12 @@ def test_the_watch_is_quiet_about_trained_questions_and_sees_others(demo: Demo) 
     trained = [row["text"] for row in rows if row["kind"] == "domain_questions"]
     for text in random.Random(1).sample(trained, 80):
         question = text.removeprefix("Question: ").partition("\nAnswer:")[0]
-        demo.endpoint("/generate", {"question": question, "max_new_tokens": 2})
+        demo.endpoint("/api/v1/generate", {"question": question, "max_new_tokens": 2})
     quiet = _watch(demo)
     assert (quiet["status"], quiet["n"] >= 80) == ("quiet", True), quiet
     for number in range(80):
         other = f"Which minister opened bridge number {number} over the river, and who paid the builders?"
-        demo.endpoint("/generate", {"question": other, "max_new_tokens": 2})
+        demo.endpoint("/api/v1/generate", {"question": other, "max_new_tokens": 2})
     drifted = _watch(demo)
     assert (drifted["status"], drifted["n"]) == ("drift", quiet["n"] + 80), drifted
     assert "bridge" in drifted["words"]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,23 @@ def test_the_bento_holds_the_judged_model_and_says_so(gated_run: Path) -> None:
     assert file_sha256(source / "adapter/adapter_model.safetensors") == adapter
     counted = report["bill_of_materials"]
     assert (counted["library"], counted["machine-learning-model"], counted["data"]) == (len(pins), 3, 1)
+
+
+def test_what_a_bento_carries_of_acclimate_imports_nothing_else_of_it(gated_run: Path) -> None:
+    register(gated_run)
+    source = source_path(package(gated_run)["bento"])
+    # The folder of the Bento is all of Acclimate that there is.
+    code = f"""
+import sys
+sys.path = [{str(source)!r}, *(place for place in sys.path if not place.endswith("include"))]
+import acclimate, service
+import acclimate.serving.models
+assert acclimate.__file__.startswith({str(source)!r}), acclimate.__file__
+print(*sorted(name for name in sys.modules if name.startswith("acclimate.")))
+"""
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {name.split(".")[1] for name in done.stdout.split()} == {"core", "release", "serving"}
 
 
 def test_a_bento_is_kept_while_it_is_whole_refused_by_file_when_it_is_not_and_then_built_anew(gated_run: Path) -> None:

@@ -39,10 +39,12 @@ class Running:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def post(self, body: bytes, content_type: str | None = "application/json") -> tuple[int, dict[str, Any]]:
+    def post(
+        self, body: bytes, content_type: str | None = "application/json", path: str = "/api/v1/generate"
+    ) -> tuple[int, dict[str, Any]]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         headers = {} if content_type is None else {"Content-Type": content_type}
-        connection.request("POST", "/generate", body, headers)
+        connection.request("POST", path, body, headers)
         response = connection.getresponse()
         answer = json.loads(response.read())
         connection.close()
@@ -52,11 +54,32 @@ class Running:
         return self.post(json.dumps(fields).encode())
 
     def get(self, path: str) -> str:
+        return self._get(path)[1]
+
+    def json(self, path: str) -> Any:
+        return json.loads(self.get(path))
+
+    def status(self, path: str) -> int:
+        """Of a GET; 0 while nothing listens."""
+        try:
+            return self._get(path)[0]
+        except ConnectionError:
+            return 0
+
+    def _get(self, path: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         connection.request("GET", path)
-        text = connection.getresponse().read().decode()
+        response = connection.getresponse()
+        text = response.read().decode()
         connection.close()
-        return text
+        return response.status, text
+
+    @staticmethod
+    def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.05)
 
     def wait_for(self, version: str) -> dict[str, Any]:
         deadline = time.monotonic() + START_SECONDS

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import socket
+import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +42,19 @@ def until(condition: Any, seconds: float = 60.0) -> None:
         time.sleep(0.1)
 
 
-def test_it_follows_the_champion_survives_a_crash_and_leaves_nothing_behind(
+def test_it_follows_the_champion_under_load_survives_a_crash_and_leaves_nothing_behind(
     gated_run: Path, tmp_path: Path, start_endpoint: Any, release_run: Any
 ) -> None:
     dials = gated_run / "params.yaml"
     dials.write_text(with_changes(dials.read_text(encoding="utf-8"), {"package.weights": "merged"}), encoding="utf-8")
     other = Path(shutil.copytree(gated_run, tmp_path / "run-b"))
     with start_endpoint(tmp_path) as running:
-        until(lambda: "no champion with a Bento yet: waiting" in running.output.read_text())
+        until(lambda: f"{MODEL} has no champion yet: waiting" in running.output.read_text())
+        until(lambda: running.status("/api/v1/health") == 503)
+        live = running.json("/api/v1/health")
+        assert (live["live"], live["ready"], live["why"]) == (True, False, f"{MODEL} has no champion yet")
+        assert running.ask(prompt="x") == (503, {"error": f"{MODEL} has no champion yet", "reason": "not_ready"})
+
         release_run(gated_run)
         running.wait_for("1")
 
@@ -56,14 +65,42 @@ def test_it_follows_the_champion_survives_a_crash_and_leaves_nothing_behind(
 
         # The same weights as another version: what counts here is that the alias is followed.
         connect().set_model_version_tag(MODEL, "1", "adapter_sha256", "superseded")
-        release_run(other)
-        running.wait_for("2")
+        processes = descendants(running.process.pid)
+        with asked_all_the_time(running, clients=4) as answers:
+            release_run(other)
+            running.wait_for("2")
+            until(lambda: answers[-1][1].get("version") == "2")
+        assert {status for status, _ in answers} == {200}
+        served = [answer["version"] for _, answer in answers]
+        assert set(served) == {"1", "2"}
+        assert descendants(running.process.pid) == processes, "a new model is served by the process that is there"
 
-        children = descendants(running.process.pid)
-        assert children
+        assert processes
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(30) == 0
-        until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), 10)
+        until(lambda: not any(Path(f"/proc/{child}").exists() for child in processes), 10)
+
+
+@contextlib.contextmanager
+def asked_all_the_time(running: Any, *, clients: int) -> Iterator[list[tuple[int, dict[str, Any]]]]:
+    """Status and answer of every request of several clients that ask one after the other while the block lasts."""
+    answers: list[tuple[int, dict[str, Any]]] = []
+    over = threading.Event()
+
+    def _client() -> None:
+        while not over.is_set():
+            answers.append(running.ask(prompt="numpy", max_new_tokens=4))
+            over.wait(0.05)
+
+    with ThreadPoolExecutor(clients) as pool:
+        asking = [pool.submit(_client) for _ in range(clients)]
+        try:
+            until(lambda: answers)
+            yield answers
+        finally:
+            over.set()
+    for client in asking:
+        client.result()
 
 
 def test_a_busy_port_is_named_with_the_option_that_moves_it() -> None:

@@ -1,105 +1,64 @@
 from __future__ import annotations
 
-import asyncio
-import sys
-import threading
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bento"))
-
-from generation import BATCH_REQUESTS, Batcher, Completion, Generator, Prompt
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-def echo(prompt: Prompt) -> Completion:
-    return Completion(str(prompt.tokens[0]), 1, "length")
-
-
-async def ask_all(complete: Callable[[list[Prompt]], list[Completion]], prompts: list[Prompt]) -> list[Any]:
-    batcher = Batcher(complete)
-    task = asyncio.create_task(batcher.run())
-    answers = await asyncio.gather(*(batcher.ask(prompt) for prompt in prompts), return_exceptions=True)
-    task.cancel()
-    return list(answers)
-
-
-def test_everyone_gets_their_own_answer_and_no_batch_is_too_large() -> None:
-    sizes: list[int] = []
-
-    def complete(prompts: list[Prompt]) -> list[Completion]:
-        sizes.append(len(prompts))
-        return [echo(prompt) for prompt in prompts]
-
-    answers = asyncio.run(ask_all(complete, [Prompt([n], 1) for n in range(40)]))
-    assert [answer.text for answer in answers] == [str(n) for n in range(40)]
-    assert sum(sizes) == 40
-    assert max(sizes) == BATCH_REQUESTS
-
-
-def test_a_fault_reaches_those_who_asked_and_the_next_are_served() -> None:
-    def complete(prompts: list[Prompt]) -> list[Completion]:
-        if any(prompt.tokens == [0] for prompt in prompts):
-            raise RuntimeError("no memory")
-        return [echo(prompt) for prompt in prompts]
-
-    async def scenario() -> list[Any]:
-        batcher = Batcher(complete)
-        task = asyncio.create_task(batcher.run())
-        first = await asyncio.gather(batcher.ask(Prompt([0], 1)), return_exceptions=True)
-        second = await asyncio.gather(batcher.ask(Prompt([7], 1)), return_exceptions=True)
-        task.cancel()
-        return [*first, *second]
-
-    fault, answer = asyncio.run(scenario())
-    assert str(fault) == "no memory"
-    assert answer.text == "7"
-
-
-def test_who_hangs_up_is_not_computed_for() -> None:
-    begun, go_on = threading.Event(), threading.Event()
-    seen: list[int] = []
-
-    def complete(prompts: list[Prompt]) -> list[Completion]:
-        seen.extend(prompt.tokens[0] for prompt in prompts)
-        begun.set()
-        go_on.wait(10)
-        return [echo(prompt) for prompt in prompts]
-
-    async def scenario() -> None:
-        batcher = Batcher(complete)
-        task = asyncio.create_task(batcher.run())
-        first = asyncio.create_task(batcher.ask(Prompt([1], 1)))
-        await asyncio.to_thread(begun.wait, 10)
-        impatient = asyncio.create_task(batcher.ask(Prompt([2], 1)))
-        last = asyncio.create_task(batcher.ask(Prompt([3], 1)))
-        await asyncio.sleep(0)
-        impatient.cancel()
-        await asyncio.sleep(0)
-        go_on.set()
-        await asyncio.gather(first, last)
-        task.cancel()
-
-    asyncio.run(scenario())
-    assert seen == [1, 3]
+from acclimate.core.files import write_json
+from acclimate.release.keys import signing_key, trusted_key
+from acclimate.release.signing import PINNED, sign
+from acclimate.serving.generation import Completion, Prompt, Row, complete
+from acclimate.serving.models import Model, UnfitError, load, verified
+from acclimate.serving.state import Packaged
 
 
 @pytest.fixture(scope="module")
-def generator(finished_run: Path) -> Generator:
-    return Generator(finished_run / "artifacts/quantize/merged", threads=1)
+def packaged(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Packaged]:
+    """The tiny model in a folder, signed with a key that is pinned."""
+    folder = tmp_path_factory.mktemp("packaged")
+    shutil.copytree(finished_run / "artifacts/quantize/merged", folder / "model")
+    write_json(folder / "manifest.json", {"model": "m", "version": "1", "threads": 1, "sha256": "a" * 64})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ACCLIMATE_HOME", str(tmp_path_factory.mktemp("home")))
+        sign(folder, signing_key())
+        patch.setenv(PINNED, str(trusted_key()))
+        yield Packaged(version="1", folder=folder, sha256="a" * 64)
 
 
-def test_each_prompt_of_a_batch_gets_its_own_number_of_tokens(generator: Generator) -> None:
-    short, long = generator.tokens("numpy"), generator.tokens("Question: What does numpy.argsum do?\nAnswer:")
-    together = generator.complete([Prompt(short, 3), Prompt(long, 9)])
+@pytest.fixture(scope="module")
+def model(packaged: Packaged) -> Model:
+    return load(packaged)
+
+
+def test_what_was_not_signed_or_not_approved_is_not_loaded(packaged: Packaged, tmp_path: Path) -> None:
+    with pytest.raises(UnfitError, match="approved is bbbbbbbb"):
+        verified(packaged.model_copy(update={"sha256": "b" * 64}))
+    changed = packaged.model_copy(update={"folder": shutil.copytree(packaged.folder, tmp_path / "changed")})
+    (changed.folder / "manifest.json").write_text("{}")
+    with pytest.raises(UnfitError, match=r"manifest\.json was changed"):
+        verified(changed)
+
+
+def completed(model: Model, *prompts: Prompt) -> list[Completion]:
+    return complete(model, [Row(prompt) for prompt in prompts])
+
+
+def test_each_prompt_of_a_batch_gets_its_own_number_of_tokens(model: Model) -> None:
+    short, long = model.tokens("numpy"), model.tokens("Question: What does numpy.argsum do?\nAnswer:")
+    together = completed(model, Prompt(short, 3), Prompt(long, 9))
     assert [answer.new_tokens for answer in together] == [3, 9]
-    assert together == [*generator.complete([Prompt(short, 3)]), *generator.complete([Prompt(long, 9)])]
+    assert together == [*completed(model, Prompt(short, 3)), *completed(model, Prompt(long, 9))]
 
 
-def test_a_completion_ends_at_the_end_of_text_token(generator: Generator) -> None:
-    answer = generator._completion([*generator.tokens("abc"), generator._stop, 5, 5])
-    assert (answer.text, answer.finish_reason) == ("abc", "stop")
+def test_a_row_ends_at_an_end_token_and_takes_nothing_after_it(model: Model) -> None:
+    row, (end, *_) = Row(Prompt([1], 9)), model.ends
+    assert [row.take(token, model) for token in (5, 6, end, 7)] == [False, False, True, True]
+    assert (row.written, row.finish_reason) == ([5, 6], "stop")
+
+
+def test_who_gives_up_ends_the_writing(model: Model) -> None:
+    row = Row(Prompt(model.tokens("numpy"), 60), given_up=True)
+    complete(model, [row])
+    assert row.written == []

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from acclimate.core.files import read_json, read_jsonl
+from acclimate.release.package import bento_environment
 from acclimate.release.weights import load_model
+
+from .conftest import Running, free_port
 
 if TYPE_CHECKING:
     Served = tuple[Any, Path]
@@ -42,9 +47,11 @@ def test_a_question_is_a_prompt_in_the_trained_form(served: Served) -> None:
 
 def test_health_names_the_weights_that_were_judged(served: Served) -> None:
     endpoint, home = served
-    health = json.loads(endpoint.get("/health"))
+    health = endpoint.json("/api/v1/health")
     judged = read_json(home / "run-a/reports/evaluate_quantized.json")["quantized_sha256"]
-    assert (health["ready"], health["version"], health["sha256"]) == (True, "1", judged)
+    champion = health["roles"]["champion"]
+    assert (health["ready"], champion["version"], champion["sha256"]) == (True, "1", judged)
+    assert endpoint.json("/api/v1/model/info") == health["roles"]
 
 
 def test_answers_are_the_same_alone_and_in_a_crowd(served: Served) -> None:
@@ -68,7 +75,7 @@ def test_more_new_tokens_than_allowed_are_refused(served: Served) -> None:
     endpoint, _ = served
     assert endpoint.ask(prompt="x", max_new_tokens=17) == (
         422,
-        {"error": "17 max_new_tokens; at most 16 are allowed", "reason": "too_long"},
+        {"error": "17 new tokens asked for; at most 16 are allowed", "reason": "too_long"},
     )
 
 
@@ -77,7 +84,10 @@ def test_more_new_tokens_than_allowed_are_refused(served: Served) -> None:
     [
         ({}, "exactly one of prompt and question"),
         ({"prompt": "a", "question": "b"}, "exactly one of prompt and question"),
-        ({"prompt": "a", "temperature": 1}, "temperature: Extra inputs are not permitted"),
+        ({"prompt": "a", "top_k": 1}, "top_k: Extra inputs are not permitted"),
+        ({"prompt": "a", "temperature": 2.5}, "temperature: Input should be less than or equal to 2"),
+        ({"prompt": "a", "top_p": 0}, "top_p: Input should be greater than 0"),
+        ({"prompt": "a", "stop": ["a"] * 5}, "stop: Tuple should have at most 4 items"),
         ({"prompt": 7}, "prompt: Input should be a valid string"),
         ({"prompt": ""}, "at least 1 character"),
         ({"prompt": "a", "max_new_tokens": "8"}, "max_new_tokens: Input should be a valid integer"),
@@ -162,6 +172,45 @@ def test_what_was_asked_is_logged_without_who_asked(served: Served) -> None:
     row = read_jsonl(home / ".acclimate/endpoint/requests.jsonl")[-1]
     assert row["prompt"] == "Question: What is logged?\nAnswer:"
     assert set(row) == {"time", "version", "prompt", "prompt_tokens", "new_tokens", "latency_s"}
+
+
+def test_how_a_request_went_is_logged_without_what_was_asked(served: Served) -> None:
+    endpoint, home = served
+    _, answer = endpoint.ask(prompt="numpy", max_new_tokens=4)
+    endpoint.ask(prompt="word " * 200)
+    good, bad = read_jsonl(home / ".acclimate/endpoint/access.jsonl")[-2:]
+    assert {key: good[key] for key in ("method", "path", "status", "role", "version", "finish_reason")} == {
+        "method": "POST",
+        "path": "/api/v1/generate",
+        "status": 200,
+        "role": "champion",
+        "version": "1",
+        "finish_reason": "length",
+    }
+    assert (good["prompt_tokens"], good["new_tokens"]) == (answer["prompt_tokens"], 4)
+    assert 0 < good["latency_s"] < 60
+    assert (bad["status"], bad["new_tokens"]) == (422, None)
+    assert len({good["id"], bad["id"]}) == 2
+    assert "numpy" not in json.dumps(good)
+
+
+def test_a_bento_serves_its_own_model_without_acclimate_endpoint(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint, home = served
+    monkeypatch.setenv("ACCLIMATE_HOME", str(home))
+    tag, port = read_json(home / "run-a/reports/package.json")["bento"], free_port()
+    command = [*(sys.executable, "-m", "bentoml", "serve", tag), *("--host", "127.0.0.1", "--port", str(port))]
+    output = tmp_path / "bento.log"
+    with output.open("w") as log:
+        process = subprocess.Popen(command, cwd=tmp_path, env=bento_environment(), stdout=log, stderr=log, text=True)
+    alone = Running(process, port, output)
+    try:
+        alone.wait_for("1")
+        assert alone.ask(prompt="numpy", max_new_tokens=4) == endpoint.ask(prompt="numpy", max_new_tokens=4)
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def test_it_listens_on_loopback_only(served: Served) -> None:

@@ -20,7 +20,7 @@ DVC = yaml.safe_load((CHECKOUT / "dvc.yaml").read_text())["stages"]
 # the kind of adapter in common.
 WITHOUT_SECTION = {"baseline", "evaluate"}
 SHARED_SECTIONS = {"common", "score", "training"}
-SECTIONS_OF_ACTIONS = {"judge", "package", "registry", "drift"}
+SECTIONS_OF_ACTIONS = {"judge", "package", "registry", "endpoint", "drift"}
 
 
 def test_there_are_seventeen_stages_and_dvc_yaml_has_the_same_in_the_same_order() -> None:
@@ -36,7 +36,7 @@ def test_there_are_twenty_one_actions_and_none_is_called_like_a_stage() -> None:
 def test_every_section_of_params_yaml_is_a_stage_or_an_action_or_shared() -> None:
     sections = set(yaml.safe_load((CHECKOUT / "params.yaml").read_text()))
     assert sections == (STAGES.keys() - WITHOUT_SECTION) | SHARED_SECTIONS | SECTIONS_OF_ACTIONS
-    assert len(sections) == len(Params.model_fields) == 22
+    assert len(sections) == len(Params.model_fields) == 23
     assert ACTIONS.keys() >= SECTIONS_OF_ACTIONS
 
 

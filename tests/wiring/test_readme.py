@@ -36,6 +36,7 @@ PAGES = (
     "docs/judging.md",
     "docs/registry.md",
     "docs/release.md",
+    "docs/serving.md",
     "docs/model.md",
     "docs/training.md",
     "inputs/README.md",

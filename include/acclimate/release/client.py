@@ -20,9 +20,21 @@ def endpoint_url() -> str:
 
 
 def health(url: str) -> dict[str, Any] | None:
-    """What the endpoint says of itself, or None while nothing answers there or it is not ready."""
+    """The manifest of the champion that the endpoint serves, or None while nothing answers there or nobody does."""
+    said = condition(url)
+    champion: dict[str, Any] | None = said["roles"]["champion"] if said else None
+    return champion
+
+
+def condition(url: str) -> dict[str, Any] | None:
+    """What the endpoint says of itself, ready or not; None while nothing answers there."""
     try:
-        return _json(f"{url}/health", None, timeout=5.0)
+        return _json(f"{url}/api/v1/health", None, timeout=5.0)
+    except urllib.error.HTTPError as fault:
+        if fault.code != 503 or fault.headers.get_content_type() != "application/json":
+            return None  # something else listens there
+        said: dict[str, Any] = json.load(fault)
+        return said
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return None
 
@@ -34,7 +46,7 @@ def ask(url: str, question: str) -> dict[str, Any]:
         UserError: if it refuses, with its own words.
     """
     try:
-        return _json(f"{url}/generate", {"question": question}, timeout=ANSWER_SECONDS)
+        return _json(f"{url}/api/v1/generate", {"question": question}, timeout=ANSWER_SECONDS)
     except urllib.error.HTTPError as fault:
         said = fault.read().decode(errors="replace").strip()
         raise UserError(

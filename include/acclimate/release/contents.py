@@ -3,7 +3,8 @@
 model/  adapter/          the weights that are served, and the adapter that is in them
 manifest.json             hashes, limits, the form of a prompt
 LICENCES.md  sbom.cdx.json  requirements.txt
-service.py  generation.py  acclimate/     the service, and the part of Acclimate that it needs
+settings.json             the endpoint's dials
+service.py  acclimate/    the service, and the part of Acclimate that it needs
 signing.pub               the public half of the key that signed all of it
 """
 
@@ -24,10 +25,13 @@ from acclimate.release.sbom import sbom
 from acclimate.release.weights import require_plain
 
 SERVICE = Path(__file__).resolve().parents[3] / "bento"
-SHIPPED = ("core/errors.py", "release/signing.py", "release/weights.py")
+SHIPPED = (
+    *("core/errors.py", "core/params/endpoint.py", "core/params/fields.py"),
+    *("release/signing.py", "release/weights.py", "serving/*.py"),
+)
 """Of Acclimate itself: what the service imports."""
 RUNTIME = (
-    *("bentoml", "cryptography", "fastapi", "model-signing", "prometheus-client", "pydantic", "pyopenssl"),
+    *("bentoml", "cryptography", "fastapi", "jinja2", "model-signing", "prometheus-client", "pydantic", "pyopenssl"),
     *("torch", "transformers", "tokenizers", "safetensors"),
 )
 """What the service imports (pyopenssl: model-signing 1.1.1 does, and does not ask for it); with all that these need,
@@ -48,6 +52,7 @@ class Ingredients:
     records: Path
     """artifacts/mix/records.parquet: the licences of the training set."""
     manifest: Mapping[str, Any]
+    settings: Mapping[str, Any]
     public_key: str
     """PEM."""
 
@@ -66,6 +71,7 @@ def fill(context: Path, parts: Ingredients) -> None:
         shutil.copyfile(parts.adapter / file, context / "adapter" / file)
     _add_own_modules(context)
     write_json(context / "manifest.json", parts.manifest)
+    write_json(context / "settings.json", parts.settings)
     write_text(context / PUBLIC_KEY, parts.public_key)
     packages = closure([*RUNTIME, *(GPTQ if parts.manifest["weights"] == "quantized" else ())])
     licences = training_licences(parts.records)
@@ -77,10 +83,11 @@ def fill(context: Path, parts: Ingredients) -> None:
 
 def _add_own_modules(context: Path) -> None:
     """Put SHIPPED, and nothing else of Acclimate, into the Bento."""
-    own = Path(acclimate.__file__).parent
-    for name in SHIPPED:
-        target = context / "acclimate" / name
+    own, root = Path(acclimate.__file__).parent, context / "acclimate"
+    for source in sorted(source for name in SHIPPED for source in own.glob(name)):
+        target = root / source.relative_to(own)
         target.parent.mkdir(parents=True, exist_ok=True)
-        for package in (target.parent, target.parent.parent):
+        shutil.copyfile(source, target)
+    for package in (root, *(folder for folder in root.rglob("*") if folder.is_dir())):
+        if not (package / "__init__.py").exists():
             (package / "__init__.py").write_text('"""The part of Acclimate a Bento needs."""\n', encoding="utf-8")
-        shutil.copyfile(own / name, target)

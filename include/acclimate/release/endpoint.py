@@ -2,9 +2,9 @@
 
     acclimate endpoint [--host 127.0.0.1] [--port 3000]
 
-Runs in the foreground until it is told to stop. It asks the registry every two seconds which version
-is champion and serves that version's Bento in a child process; a promotion or a rollback replaces the
-child, a crash restarts it, later each time.
+Runs in the foreground until it is told to stop. One child process answers requests from the start, with a champion or
+without; a crash restarts it, later each time. Every two seconds the registry is asked which version is champion, and
+a file tells the child, which changes models while it serves (acclimate.serving).
 """
 
 from __future__ import annotations
@@ -18,21 +18,24 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 
 from acclimate.core import supervise
 from acclimate.core.errors import UserError
-from acclimate.core.home import home, state
+from acclimate.core.files import write_json
+from acclimate.core.home import home
 from acclimate.core.params import load
-from acclimate.release.keys import trusted_key
-from acclimate.release.package import bento_environment, bento_path
+from acclimate.release.contents import SERVICE
+from acclimate.release.keys import trusted_key, trusted_path
+from acclimate.release.package import bento_environment, source_path
 from acclimate.release.registry import CHAMPION, connect, model_name, version_at
+from acclimate.release.roles import now, places, set_champion
 from acclimate.release.signing import PINNED
+from acclimate.serving.places import VARIABLE
 
 POLL_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 60.0
-"""Between restarts of a Bento that keeps ending by itself; the first pause is POLL_SECONDS."""
+"""Between restarts of a service that keeps ending by itself; the first pause is POLL_SECONDS."""
 STEADY_SECONDS = 60.0
 """A child that ran this long was no failure to start: its next restart is early again."""
 
@@ -57,48 +60,60 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def request_log() -> Path:
-    """Where the endpoint writes what it is asked, for `acclimate collect`."""
-    return state() / "endpoint" / "requests.jsonl"
-
-
 def follow(host: str, port: int, stop: threading.Event) -> None:
     """Serve whichever Bento is the champion's until `stop` is set; nothing is left running afterwards.
 
     Raises:
         UserError: if the port is taken.
     """
-    from mlflow.exceptions import MlflowException
-
     require_free_port(host, port)
-    out_of_reach = ""
-    name = model_name(load(home() / "params.yaml").ingest.domain)
-    request_log().parent.mkdir(parents=True, exist_ok=True)
-    # If the wrapper around a Bento is killed, its processes become ours to end: they hold the port.
+    params = load(home() / "params.yaml")
+    name = model_name(params.ingest.domain)
+    write_json(places().settings, params.endpoint.model_dump(mode="json"))
+    if now().champion is None:
+        set_champion(None, "the registry has not been asked yet")
+    # If the wrapper around the service is killed, its processes become ours to end: they hold the port.
     supervise.adopt_orphans()
-    child = Child(host, port)
+    child, told = Child(host, port), ""
     say(f"following the champion of {name} on http://{host}:{port}")
     try:
         while not stop.is_set():
-            try:
-                child.serve(champion_bento(name))
-                out_of_reach = ""
-            except (UserError, MlflowException) as fault:
-                # A registry that is down for a while is no reason to stop serving; neither is one not up yet.
-                what = fault.what if isinstance(fault, UserError) else str(fault).splitlines()[0]
-                if what != out_of_reach:
-                    say(f"{what}; {f'{child.tag} stays served' if child.tag else 'waiting'}")
-                out_of_reach = what
+            child.keep()
+            if (news := follow_alias(name)) != told:
+                say(news)
+                told = news
             stop.wait(POLL_SECONDS)
     finally:
         child.end()
 
 
-def champion_bento(name: str) -> str | None:
-    """The tag of the champion's Bento, or None if there is no champion or its Bento is not in the store."""
+def follow_alias(name: str) -> str:
+    """Have the registry's champion served, and say what is; what is served stays if the registry cannot be asked."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        tag, why = champion_bento(name)
+    except (UserError, MlflowException) as fault:
+        # A registry that is down for a while is no reason to stop serving; neither is one not up yet.
+        what = fault.what if isinstance(fault, UserError) else str(fault).splitlines()[0]
+        if served := now().champion:
+            return f"{what}; version {served.version} stays served"
+        set_champion(None, what)
+        return f"{what}; waiting"
+    set_champion(tag, why)
+    return f"serving {tag}" if tag else f"{why}: waiting"
+
+
+def champion_bento(name: str) -> tuple[str | None, str]:
+    """The tag of the champion's Bento; or None and why: there is no champion, or its Bento is not in the store."""
     version = version_at(connect(), name, CHAMPION)
-    tag = None if version is None else version.tags.get("bento")
-    return tag if tag and bento_path(tag).exists() else None
+    if version is None:
+        return None, f"{name} has no champion yet"
+    tag = version.tags.get("bento")
+    if tag and source_path(tag).exists():
+        trusted_key()  # is there from now on, for the service to check the Bento with
+        return tag, ""
+    return None, f"version {version.version} of {name} is champion and has no Bento here"
 
 
 def require_free_port(host: str, port: int) -> None:
@@ -122,27 +137,21 @@ def say(line: str) -> None:
 
 @dataclass
 class Child:
-    """The one serving process: which Bento it serves, since when, and how often it ended by itself."""
+    """The one serving process: since when it runs, and how often it ended by itself."""
 
     host: str
     port: int
-    tag: str | None = ""
-    """What was last asked for; None: nothing, because there is no champion; "": never asked."""
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     failures: int = 0
     not_before: float = 0.0
 
-    def serve(self, tag: str | None) -> None:
-        """Bring what runs in line with what should: start, replace, restart after a pause, or leave alone."""
+    def keep(self) -> None:
+        """Start it if it does not run; after a pause, if it ended by itself."""
         if self.process is not None and self.process.poll() is not None:
             self._note_failure(self.process.returncode)
-        if tag != self.tag:
-            self.end()
-            self.tag, self.failures, self.not_before = tag, 0, 0.0
-            say("no champion with a Bento yet: waiting" if tag is None else f"serving {tag}")
-        if tag is not None and self.process is None and time.monotonic() >= self.not_before:
-            self._start(tag)
+        if self.process is None and time.monotonic() >= self.not_before:
+            self._start()
 
     def end(self) -> None:
         """End the serving process and everything below it; no complaint if there is none."""
@@ -152,11 +161,11 @@ class Child:
             self.process = None
         supervise.end_descendants()
 
-    def _start(self, tag: str) -> None:
-        serve = [*(sys.executable, "-m", "bentoml", "serve", tag), *("--host", self.host, "--port", str(self.port))]
+    def _start(self) -> None:
+        serve = [*(sys.executable, "-m", "bentoml", "serve", "service:Endpoint", "--working-dir", str(SERVICE))]
+        serve += ["--host", self.host, "--port", str(self.port)]
         # Threads that wait by spinning starve each other as soon as two processes share a core.
-        settings = {"ACCLIMATE_REQUEST_LOG": str(request_log()), "OMP_WAIT_POLICY": "PASSIVE"}
-        settings[PINNED] = str(trusted_key())
+        settings = {VARIABLE: str(places().folder), PINNED: str(trusted_path()), "OMP_WAIT_POLICY": "PASSIVE"}
         environment = supervise.environment({**bento_environment(), **settings})
         self.process = subprocess.Popen(
             supervise.command(serve), env=environment, stdin=subprocess.DEVNULL, start_new_session=True
@@ -164,9 +173,9 @@ class Child:
         self.started = time.monotonic()
 
     def _note_failure(self, code: int) -> None:
-        now = time.monotonic()
-        self.failures = 1 if now - self.started > STEADY_SECONDS else self.failures + 1
+        ended = time.monotonic()
+        self.failures = 1 if ended - self.started > STEADY_SECONDS else self.failures + 1
         pause = min(POLL_SECONDS * 2 ** (self.failures - 1), LONGEST_PAUSE_SECONDS)
-        self.process, self.not_before = None, now + pause
+        self.process, self.not_before = None, ended + pause
         supervise.end_descendants()
-        say(f"{self.tag} ended by itself with status {code}; starting it again in {pause:.0f} s")
+        say(f"the service ended by itself with status {code}; starting it again in {pause:.0f} s")

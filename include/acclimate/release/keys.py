@@ -44,9 +44,13 @@ def trusted_key() -> Path:
             why="nothing was signed here yet, so what is to be loaded was signed elsewhere, by whoever has its key",
             fix=f"name the public key that you trust in {PINNED}",
         )
-    public = _own().with_suffix(".pub")
-    write_text(public, public_half(signing_key()))
-    return public
+    write_text(trusted_path(), public_half(signing_key()))
+    return trusted_path()
+
+
+def trusted_path() -> Path:
+    """Where `trusted_key` is, once there is one."""
+    return pinned_key() or _own().with_suffix(".pub")
 
 
 def public_half(private: Path) -> str:

@@ -67,7 +67,8 @@ def package(checkout: Path) -> dict[str, Any]:
     }
     tag = f"{registered['model']}:v{registered['version']}-{manifest['sha256'][:8]}"
     public_key = keys.public_half(keys.signing_key())
-    parts = Ingredients(model, artifacts / "compose", artifacts / "mix/records.parquet", manifest, public_key)
+    settings = params.endpoint.model_dump(mode="json")
+    parts = Ingredients(model, artifacts / "compose", artifacts / "mix/records.parquet", manifest, settings, public_key)
     if not _stands(tag, parts):
         _build(tag, parts)
     client.set_model_version_tag(registered["model"], registered["version"], "bento", tag)
@@ -198,7 +199,10 @@ def _stands(tag: str, parts: Ingredients) -> bool:
     except UserError:  # ended half-way, or changed since: built anew
         return False
     key = (source / PUBLIC_KEY).read_text(encoding="utf-8")
-    return key == parts.public_key and read_json(source / "manifest.json") == parts.manifest
+    same = {"manifest.json": parts.manifest, "settings.json": parts.settings}
+    return key == parts.public_key and all(
+        (source / name).exists() and read_json(source / name) == value for name, value in same.items()
+    )
 
 
 def _build(tag: str, parts: Ingredients) -> None:

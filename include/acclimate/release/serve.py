@@ -16,7 +16,7 @@ from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, write_json
 from acclimate.core.params import load
 from acclimate.core.reports import report_path
-from acclimate.release.client import ask, endpoint_url, health
+from acclimate.release.client import ask, condition, endpoint_url, health
 from acclimate.release.keys import trusted_key
 from acclimate.release.package import source_path
 from acclimate.release.reference import trial_question
@@ -93,9 +93,11 @@ def _wait(url: str, manifest: dict[str, Any], timeout: float) -> None:
             fix="start it with `acclimate endpoint` (or all services with `make up`); "
             "set ACCLIMATE_ENDPOINT_URL if it is elsewhere",
         )
+    refused = (condition(url) or {}).get("refused", {}).get(manifest["version"])
     raise UserError(
         f"after {timeout:.0f} s {url} serves {seen.get('model')} version {seen.get('version')} "
-        f"({str(seen.get('sha256'))[:8]}), not version {manifest['version']} ({manifest['sha256'][:8]})",
+        f"({str(seen.get('sha256'))[:8]}), not version {manifest['version']} ({manifest['sha256'][:8]})"
+        + (f": {refused}" if refused else ""),
         why="what was approved is not what is served",
         fix="read .acclimate/logs/endpoint.log; is another endpoint using that port?",
     )

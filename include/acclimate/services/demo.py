@@ -104,13 +104,13 @@ def _finish(root: Path, ports: Ports, folder: Path, last: tuple[str, str], quest
     _say(f"Airflow run     {ports.airflow_url}/dags/{dag}/runs/{quote(run_id)}")
     _say(f"report          {folder / 'reports/run.html'} (in Airflow: the tab 'Report' of the run)")
     try:
-        health = _json(f"{ports.endpoint_url}/health", None)
-        answer = _json(f"{ports.endpoint_url}/generate", {"question": question, "max_new_tokens": 40})
+        health = _json(f"{ports.endpoint_url}/api/v1/health", None)["roles"]["champion"]
+        answer = _json(f"{ports.endpoint_url}/api/v1/generate", {"question": question, "max_new_tokens": 40})
     except (urllib.error.URLError, ConnectionError):
         _say(f"endpoint        {ports.endpoint_url}: no model is served, because none has passed the gate yet")
         return 1
     _say(f"model version   {ports.mlflow_url}/#/models/{health['model']}/versions/{health['version']}")
-    _say(f"endpoint        {ports.endpoint_url}/generate  (serving version {health['version']})")
+    _say(f"endpoint        {ports.endpoint_url}/api/v1/generate  (serving version {health['version']})")
     _say(f"\n  question: {question}\n  answer:   {answer['text'].strip()}")
     return 0
 

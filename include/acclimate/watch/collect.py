@@ -16,7 +16,7 @@ from pathlib import Path
 
 from acclimate.core.files import read_json, write_json
 from acclimate.core.home import state
-from acclimate.release.endpoint import request_log
+from acclimate.release.roles import places
 
 FINGERPRINT_BYTES = 256
 
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     """Collect and say how many requests are new."""
-    done = collect(request_log(), watch_folder())
+    done = collect(places().requests, watch_folder())
     print(f"collected {done.added} requests" + (f"; {done.rejected} lines were damaged" if done.rejected else ""))
     return 0
 

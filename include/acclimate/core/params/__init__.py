@@ -17,6 +17,7 @@ from acclimate.core.params.data import (
     SplitParams,
     ValidateParams,
 )
+from acclimate.core.params.endpoint import EndpointParams
 from acclimate.core.params.evaluation import EvaluationSetParams
 from acclimate.core.params.fields import CommonParams, Section
 from acclimate.core.params.file import Params, load, with_changes
@@ -64,6 +65,7 @@ __all__ = [
     "DecontaminateParams",
     "DedupParams",
     "DriftParams",
+    "EndpointParams",
     "EvaluateQuantizedParams",
     "EvaluationSetParams",
     "FeedSource",

@@ -19,6 +19,7 @@ from acclimate.core.params.data import (
     SplitParams,
     ValidateParams,
 )
+from acclimate.core.params.endpoint import EndpointParams
 from acclimate.core.params.evaluation import EvaluationSetParams
 from acclimate.core.params.fields import CommonParams, Section
 from acclimate.core.params.ingest import IngestParams
@@ -66,6 +67,7 @@ class Params(Section):
     evaluate_quantized: EvaluateQuantizedParams
     package: PackageParams
     registry: RegistryParams
+    endpoint: EndpointParams
     drift: DriftParams
 
     @model_validator(mode="after")

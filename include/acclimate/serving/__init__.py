@@ -1,0 +1,1 @@
+"""What runs in the endpoint's process; the Bento carries a copy, so it imports little else of Acclimate."""

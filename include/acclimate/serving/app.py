@@ -1,0 +1,70 @@
+"""The HTTP application: what it keeps while it runs, and how faults are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from acclimate.core.params.endpoint import EndpointParams
+from acclimate.serving import health, plain
+from acclimate.serving.batching import Batcher
+from acclimate.serving.faults import RefusedError, refusal, said_of
+from acclimate.serving.generation import complete
+from acclimate.serving.models import load, packaged_in
+from acclimate.serving.places import Places
+from acclimate.serving.roster import Roster
+from acclimate.serving.state import Serving
+
+
+def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI:
+    """The application.
+
+    Args:
+        settings: its dials.
+        places: the endpoint's folder; the state file in it says what is served.
+        own: the Bento's folder, whose model is served if there is no state file.
+    """
+
+    @asynccontextmanager
+    async def _running(app: FastAPI) -> AsyncIterator[None]:
+        app.state.batcher, app.state.roster = Batcher(complete, settings.most_waiting), Roster(load)
+        tasks = [asyncio.create_task(app.state.batcher.run())]
+        if places is not None and places.serving.exists():
+            tasks.append(asyncio.create_task(app.state.roster.follow(places.serving)))
+        else:
+            await app.state.roster.bring(Serving(champion=packaged_in(own)))
+        yield
+        for task in tasks:
+            task.cancel()
+
+    app = FastAPI(title="Acclimate", lifespan=_running, docs_url=None, redoc_url=None)
+    app.state.settings, app.state.places = settings, places
+    for router in (health.router, plain.router):
+        app.include_router(router)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _other)
+    for kind in (RefusedError, TimeoutError, Exception):
+        app.add_exception_handler(kind, _refused)
+    return app
+
+
+async def _invalid(request: Request, fault: Exception) -> JSONResponse:
+    assert isinstance(fault, RequestValidationError)
+    told = "; ".join(f"{'.'.join(map(str, error['loc'][1:])) or 'body'}: {error['msg']}" for error in fault.errors())
+    return refusal(request.url.path, 422, "invalid", told)
+
+
+async def _other(request: Request, fault: Exception) -> JSONResponse:
+    assert isinstance(fault, HTTPException)
+    return refusal(request.url.path, fault.status_code, "invalid", str(fault.detail))
+
+
+async def _refused(request: Request, fault: Exception) -> JSONResponse:
+    return refusal(request.url.path, *said_of(fault), getattr(fault, "retry_after", None))

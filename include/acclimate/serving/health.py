@@ -1,0 +1,32 @@
+"""Who answers here, and whether anybody does: live is not ready."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from acclimate.serving.state import ROLES
+
+router = APIRouter()
+
+
+@router.get("/api/v1/health")
+async def health(request: Request) -> JSONResponse:
+    """Live as soon as it answers; ready, with status 200 instead of 503, once there is a champion to ask.
+
+    Of each role the manifest is told: version, hashes, limits, the gate's verdict.
+    """
+    roster = request.app.state.roster
+    served = {role: roster.serves[role][1].manifest if role in roster.serves else None for role in ROLES}
+    why = roster.why()
+    said = {
+        "live": True,
+        "ready": not why,
+        "why": why,
+        "roles": served,
+        "share": roster.serving.share,
+        "loading": roster.loading.version if roster.loading else None,
+        "refused": {packaged.version: reason for packaged, reason in roster.refused.items()},
+        "fault": roster.fault,
+    }
+    return JSONResponse(said, status_code=503 if why else 200)

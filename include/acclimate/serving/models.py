@@ -1,0 +1,105 @@
+"""A packaged model in memory: shown to be what was approved, and warm before anyone is answered by it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from acclimate.core.errors import UserError
+from acclimate.release.signing import PINNED, pinned_key, verify
+from acclimate.release.weights import load_model
+from acclimate.serving.generation import Prompt, Row, complete
+from acclimate.serving.state import Packaged
+
+log = logging.getLogger("bentoml.acclimate")
+
+
+class UnfitError(Exception):
+    """A package that is not what was approved; the message says in what."""
+
+
+class Model:
+    """Network and tokenizer of one packaged model, and how many requests need it now."""
+
+    def __init__(self, manifest: dict[str, Any], network: Any, tokenizer: Any) -> None:
+        self.manifest = manifest
+        self.network = network
+        self.tokenizer = tokenizer
+        self.users = 0
+        self.loaded = time.time()
+        ends = network.generation_config.eos_token_id  # one, several, or none
+        listed = [tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])]
+        self.ends = frozenset(int(token) for token in listed if token is not None)
+        self.pad: int = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+
+    @property
+    def name(self) -> str:
+        """Of the registered model."""
+        return str(self.manifest["model"])
+
+    @property
+    def version(self) -> str:
+        """Of the registered model."""
+        return str(self.manifest["version"])
+
+    def tokens(self, text: str, *, special: bool = True) -> list[int]:
+        """The token ids of a prompt, with the special tokens that begin one if asked for; nothing is cut."""
+        ids: list[int] = self.tokenizer(text, truncation=False, verbose=False, add_special_tokens=special)["input_ids"]
+        return ids
+
+    def text(self, tokens: list[int]) -> str:
+        """What tokens say, as they stand: without special tokens, and no space taken away before punctuation."""
+        return str(self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the model in memory for as long as the block lasts, whatever becomes of its role."""
+        self.users += 1
+        try:
+            yield
+        finally:
+            self.users -= 1
+
+
+def load(packaged: Packaged) -> Model:
+    """Read a package into memory, and have it write two tokens: the first answer costs what every later one does.
+
+    Raises:
+        UnfitError: if a file is not what was signed, or it is not the model that was approved.
+    """
+    manifest = verified(packaged)
+    import torch
+
+    torch.set_num_threads(manifest["threads"])
+    model = Model(manifest, *load_model(packaged.folder / "model"))
+    complete(model, [Row(Prompt(model.tokens("Question: "), max_new_tokens=2))])
+    return model
+
+
+def verified(packaged: Packaged) -> dict[str, Any]:
+    """The manifest of a package whose files are, byte for byte, those that were signed, and which is what was approved.
+
+    Where no key is pinned the package's own is used: that finds damage, and not who signs what they changed with
+    another key.
+    """
+    if (pinned := pinned_key()) is None:
+        log.warning("%s is not set: the files are whole, who signed them is not known", PINNED)
+    try:
+        verify(packaged.folder, pinned or packaged.folder / "signing.pub")
+    except UserError as fault:
+        raise UnfitError(fault.what) from None
+    manifest: dict[str, Any] = json.loads((packaged.folder / "manifest.json").read_text(encoding="utf-8"))
+    if manifest["sha256"] != packaged.sha256:
+        raise UnfitError(f"{packaged.folder} holds weights {manifest['sha256'][:8]}, approved is {packaged.sha256[:8]}")
+    return manifest
+
+
+def packaged_in(folder: Path) -> Packaged:
+    """What is packaged in a Bento's own folder."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return Packaged(version=manifest["version"], folder=folder, sha256=manifest["sha256"])

@@ -1,0 +1,180 @@
+"""The models in memory and their roles, brought in line with the state file while requests are being answered.
+
+A model is loaded beside those that serve, and takes its role over between two requests. Whoever was begun with
+another is finished with it; when the last of these is done it is freed. So there are never more in memory than
+champion, challenger and one on its way in or out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from acclimate.serving.faults import NotReadyError, UnknownModelError
+from acclimate.serving.models import Model
+from acclimate.serving.routing import choose
+from acclimate.serving.state import ROLES, Packaged, Role, Serving, read
+
+POLL_SECONDS = 0.2
+"""Between two looks at the state file: a rollback takes effect within this time."""
+
+logger = logging.getLogger("bentoml.acclimate")
+
+
+@dataclass
+class Roster:
+    """Who serves in which role; everything but loading happens on the event loop."""
+
+    load: Callable[[Packaged], Model]
+    serving: Serving = field(default_factory=Serving)
+    """What is wanted, as last read."""
+    serves: dict[Role, tuple[Packaged, Model]] = field(default_factory=dict)
+    loading: Packaged | None = None
+    refused: dict[Packaged, str] = field(default_factory=dict)
+    """Packages that could not be loaded, and why; tried again when the state file is written again."""
+    fault: str = ""
+    """Why the state file cannot be read; what was read before goes on applying."""
+    _leaving: list[Model] = field(default_factory=list)
+    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="load"))
+
+    def pick(self, name: str | None, identity: str) -> tuple[Role, Model]:
+        """The role and model that answer a request for `name`.
+
+        Args:
+            name: a role or a version; the registered model, or None, for whoever is chosen.
+            identity: of whoever asks.
+
+        Raises:
+            NotReadyError: if there is no champion.
+            UnknownModelError: if nobody of that name is in memory.
+        """
+        if "champion" not in self.serves:
+            raise NotReadyError(self.why())
+        if name is None or name == self.serves["champion"][1].name:
+            role = choose(identity, self.serving)
+            role = role if role in self.serves else "champion"  # the challenger is not there yet, or was refused
+        else:
+            role = self._named(name)
+        return role, self.serves[role][1]
+
+    def why(self) -> str:
+        """Why there is nobody to answer; empty if there is."""
+        if "champion" in self.serves:
+            return ""
+        wanted = self.serving.champion
+        if wanted is None:
+            return self.serving.why or self.fault or "no champion yet"
+        return self.refused.get(wanted, f"version {wanted.version} is being loaded")
+
+    async def follow(self, path: Path) -> None:
+        """Keep in line with the state file until cancelled."""
+        seen: object = None
+        work: asyncio.Future[Model] | None = None
+        while True:
+            stamp = _stamp(path)
+            if stamp != seen:
+                seen = stamp
+                self._read(path)
+            work = self._step(work)
+            await asyncio.wait([work], timeout=POLL_SECONDS) if work else await asyncio.sleep(POLL_SECONDS)
+
+    async def bring(self, serving: Serving) -> None:
+        """Load what is wanted and return when it serves, or cannot."""
+        self.want(serving)
+        work = self._step(None)
+        while work:
+            await asyncio.wait([work])
+            work = self._step(work)
+
+    def want(self, serving: Serving) -> None:
+        """From now on this is wanted: shares, and roles whose model is in memory, change at once."""
+        self.serving = serving
+        self.refused.clear()
+        present = dict(self.serves.values())
+        for role in ROLES:
+            wanted = serving.packaged(role)
+            if wanted in present:
+                self._seat(role, wanted, present[wanted])
+            elif wanted is None or role == "challenger":
+                self._seat(role, None, None)  # a champion stays until the next one is there
+
+    def _read(self, path: Path) -> None:
+        try:
+            wanted = read(path)
+        except (OSError, ValueError) as fault:
+            self.fault = f"{path.name}: {str(fault).splitlines()[0]}"
+            logger.warning("%s", self.fault)
+        else:
+            self.fault = ""
+            self.want(wanted)
+
+    def _step(self, work: asyncio.Future[Model] | None) -> asyncio.Future[Model] | None:
+        """Take in what has been loaded, free what nobody needs, begin the next load; returns the load under way."""
+        if work is not None and not work.done():
+            return work
+        if work is not None:
+            self._settle(work)
+        self._free()
+        self.loading = None if self._leaving else self._next()
+        if self.loading is None:
+            return None
+        logger.info("loading version %s", self.loading.version)
+        return asyncio.get_running_loop().run_in_executor(self._thread, self.load, self.loading)
+
+    def _next(self) -> Packaged | None:
+        """What is wanted, not in memory, and not known to be unfit; the champion first."""
+        present = dict(self.serves.values())
+        wanted = [one for one in map(self.serving.packaged, ROLES) if one is not None]
+        return next((one for one in wanted if one not in present and one not in self.refused), None)
+
+    def _settle(self, work: asyncio.Future[Model]) -> None:
+        loaded, self.loading = self.loading, None
+        assert loaded is not None
+        if fault := work.exception():
+            logger.error("version %s is not served", loaded.version, exc_info=fault)
+            self.refused[loaded] = str(fault) or type(fault).__name__
+            return
+        model = work.result()
+        roles = [role for role in ROLES if self.serving.packaged(role) == loaded]
+        for role in roles:
+            self._seat(role, loaded, model)
+        if not roles:  # it was wanted when its loading began
+            self._leaving.append(model)
+
+    def _seat(self, role: Role, packaged: Packaged | None, model: Model | None) -> None:
+        before = self.serves.pop(role, None)
+        if packaged is not None and model is not None:
+            self.serves[role] = (packaged, model)
+        now = [one for _, one in self.serves.values()]
+        if before is not None and before[1] not in now:
+            self._leaving.append(before[1])
+        if before is None or before[1] is not model:
+            logger.info("%s: %s", role, "none" if packaged is None else f"version {packaged.version}")
+
+    def _free(self) -> None:
+        """Let go of models that have no role and nobody who waits for them."""
+        staying = [model for model in self._leaving if model.users]
+        gone, self._leaving = len(self._leaving) - len(staying), staying
+        if gone:
+            gc.collect()  # a network is full of cycles: without this its weights stay until some later collection
+
+    def _named(self, name: str) -> Role:
+        for role, (packaged, model) in self.serves.items():
+            if name in (role, packaged.version, f"{model.name}:{packaged.version}"):
+                return role
+        served = [f"{role} (version {packaged.version})" for role, (packaged, _) in self.serves.items()]
+        raise UnknownModelError(f"{name!r} is not served; there are {', '.join(served)}")
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What changes when the file is replaced; None if there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns

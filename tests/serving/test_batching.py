@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from acclimate.serving.batching import BATCH_REQUESTS, Batcher
+from acclimate.serving.faults import FullError
+from acclimate.serving.generation import Completion, Prompt, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from acclimate.serving.models import Model
+
+    Complete = Callable[[Model, list[Row]], list[Completion]]
+
+MODEL: Any = SimpleNamespace(name="a")
+OTHER: Any = SimpleNamespace(name="b")
+
+
+def echo(row: Row) -> Completion:
+    return Completion(str(row.prompt.tokens[0]), 1, "length")
+
+
+async def ask(batcher: Batcher, model: Any, prompt: Prompt) -> Completion:
+    return await batcher.answer(batcher.enter(model, prompt))
+
+
+async def ask_all(complete: Complete, asked: list[tuple[Any, Prompt]]) -> list[Any]:
+    batcher = Batcher(complete, 64)
+    task = asyncio.create_task(batcher.run())
+    answers = await asyncio.gather(*(ask(batcher, model, prompt) for model, prompt in asked), return_exceptions=True)
+    task.cancel()
+    return list(answers)
+
+
+def test_everyone_gets_their_own_answer_and_no_batch_is_too_large() -> None:
+    sizes: list[int] = []
+
+    def complete(_: Model, rows: list[Row]) -> list[Completion]:
+        sizes.append(len(rows))
+        return [echo(row) for row in rows]
+
+    answers = asyncio.run(ask_all(complete, [(MODEL, Prompt([n], 1)) for n in range(40)]))
+    assert [answer.text for answer in answers] == [str(n) for n in range(40)]
+    assert sum(sizes) == 40
+    assert max(sizes) == BATCH_REQUESTS
+
+
+def test_a_batch_is_of_one_model_and_none_is_passed_over() -> None:
+    seen: list[tuple[str, int]] = []
+
+    def complete(model: Any, rows: list[Row]) -> list[Completion]:
+        seen.extend((model.name, row.prompt.tokens[0]) for row in rows)
+        return [echo(row) for row in rows]
+
+    asked = [(MODEL if n % 2 else OTHER, Prompt([n], 1)) for n in range(6)]
+    answers = asyncio.run(ask_all(complete, asked))
+    assert [answer.text for answer in answers] == list("012345")
+    assert seen == [("b", 0), ("b", 2), ("b", 4), ("a", 1), ("a", 3), ("a", 5)]
+
+
+def test_a_fault_reaches_those_who_asked_and_the_next_are_served() -> None:
+    def complete(_: Model, rows: list[Row]) -> list[Completion]:
+        if any(row.prompt.tokens == [0] for row in rows):
+            raise RuntimeError("no memory")
+        return [echo(row) for row in rows]
+
+    async def scenario() -> list[Any]:
+        batcher = Batcher(complete, 64)
+        task = asyncio.create_task(batcher.run())
+        first = await asyncio.gather(ask(batcher, MODEL, Prompt([0], 1)), return_exceptions=True)
+        second = await asyncio.gather(ask(batcher, MODEL, Prompt([7], 1)), return_exceptions=True)
+        task.cancel()
+        return [*first, *second]
+
+    fault, answer = asyncio.run(scenario())
+    assert str(fault) == "no memory"
+    assert answer.text == "7"
+
+
+def test_who_hangs_up_is_not_computed_for() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    seen: list[Row] = []
+
+    def complete(_: Model, rows: list[Row]) -> list[Completion]:
+        seen.extend(rows)
+        begun.set()
+        go_on.wait(10)
+        return [echo(row) for row in rows]
+
+    async def scenario() -> None:
+        batcher = Batcher(complete, 64)
+        task = asyncio.create_task(batcher.run())
+        first, leaves = (asyncio.create_task(ask(batcher, MODEL, Prompt([1], 1))) for _ in range(2))
+        await asyncio.to_thread(begun.wait, 10)
+        impatient = asyncio.create_task(ask(batcher, MODEL, Prompt([2], 1)))
+        last = asyncio.create_task(ask(batcher, MODEL, Prompt([3], 1)))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        leaves.cancel()
+        await asyncio.sleep(0)
+        assert [row.given_up for row in seen] == [False, True]
+        go_on.set()
+        await asyncio.gather(first, last)
+        task.cancel()
+
+    asyncio.run(scenario())
+    assert [row.prompt.tokens for row in seen] == [[1], [1], [3]]
+
+
+def test_who_comes_when_as_many_wait_as_may_is_told_when_to_come_again() -> None:
+    async def scenario() -> None:
+        batcher = Batcher(lambda _, rows: [echo(row) for row in rows], most_waiting=2)
+        tickets = [batcher.enter(MODEL, Prompt([n], 1)) for n in range(2)]
+        with pytest.raises(FullError, match="2 requests are waiting already") as full:
+            batcher.enter(MODEL, Prompt([3], 1))
+        assert full.value.retry_after == 1
+        batcher.give_up(tickets[0])
+        batcher.enter(MODEL, Prompt([3], 1))
+
+    asyncio.run(scenario())
