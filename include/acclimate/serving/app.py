@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from acclimate.core.params.endpoint import EndpointParams
-from acclimate.serving import health, plain
+from acclimate.serving import health, openai_api, plain
 from acclimate.serving.batching import Batcher
 from acclimate.serving.faults import RefusedError, refusal, said_of
 from acclimate.serving.generation import complete
@@ -46,7 +46,7 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
 
     app = FastAPI(title="Acclimate", lifespan=_running, docs_url=None, redoc_url=None)
     app.state.settings, app.state.places = settings, places
-    for router in (health.router, plain.router):
+    for router in (health.router, plain.router, openai_api.router):
         app.include_router(router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _other)
