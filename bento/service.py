@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
+from starlette.middleware.cors import CORSMiddleware
 
 from acclimate.core.params.endpoint import EndpointParams
 from acclimate.serving import places
 from acclimate.serving.access import Access
+from acclimate.serving.admission import Admission
 from acclimate.serving.app import build
 from acclimate.serving.guards import JsonOnly
 
@@ -34,18 +36,38 @@ def _settings() -> EndpointParams:
     return EndpointParams.model_validate_json(path.read_bytes())
 
 
+SETTINGS = _settings()
+APP = build(SETTINGS, PLACES, HERE)
+
+
 @bentoml.service(
     name="acclimate",
     workers=1,
     # The limits are acclimate's own: they say what they are, and when to ask again.
     traffic={"timeout": 86400, "max_concurrency": 1 << 20},
+    # BentoML's own count requests by path: whoever asks for many that are not there fills the memory.
+    metrics={"enabled": False},
+    logging={"access": {"enabled": PLACES is None}},
     http={"host": "127.0.0.1", "port": 3000},
 )
-@bentoml.asgi_app(build(_settings(), PLACES, HERE), path="/")
+@bentoml.asgi_app(APP, path="/")
 class Endpoint:
     """Several models, one worker process."""
 
+    def __is_ready__(self) -> bool:
+        """For GET /readyz: whether there is a champion to ask."""
+        return not APP.state.roster.why()
+
 
 _service: Any = Endpoint  # the decorator made it a bentoml.Service
+# The outermost first: browsers ask whether they may before they show a key.
+if SETTINGS.cors_origins:
+    _service.add_asgi_middleware(
+        CORSMiddleware,
+        allow_origins=SETTINGS.cors_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type"],
+    )
 _service.add_asgi_middleware(Access, places=PLACES)
+_service.add_asgi_middleware(Admission, settings=SETTINGS, places=PLACES)
 _service.add_asgi_middleware(JsonOnly)

@@ -269,6 +269,7 @@ ACTIONS: dict[str, Action] = {
         "acclimate.release.serve", "wait until the endpoint serves the champion, and ask it something", timed=True
     ),
     "endpoint": Action("acclimate.release.endpoint", "serve the champion, and follow the alias when it moves"),
+    "keys": Action("acclimate.release.api_keys", "make, list and revoke the endpoint's API keys"),
     "score": Action("acclimate.model.predictions", "score stored predictions of any model against references"),
     "judge": Action("acclimate.model.judge", "ask a jury of language models which of two models answers better"),
     "collect": Action("acclimate.watch.collect", "gather what the endpoint was asked"),

@@ -10,6 +10,12 @@ from acclimate.release.package import source_path
 from acclimate.release.roles import now, places, set_challenger, set_champion, withdraw_challenger
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ACCLIMATE_HOME", str(tmp_path))
+    return tmp_path
+
+
 def bento(version: str) -> str:
     """A Bento as far as its role is concerned: a manifest."""
     tag = f"acclimate-pottery:v{version}-{version * 8}"
@@ -26,7 +32,6 @@ def versions() -> tuple[str | None, str | None, float]:
     )
 
 
-@pytest.mark.usefixtures("home_folder")
 def test_champion_and_challenger_are_set_without_touching_each_other() -> None:
     set_champion(bento("1"))
     set_challenger(bento("2"), share=0.05, salt="a")
@@ -38,7 +43,6 @@ def test_champion_and_challenger_are_set_without_touching_each_other() -> None:
     assert versions() == ("1", None, 0.0)
 
 
-@pytest.mark.usefixtures("home_folder")
 def test_a_challenger_that_becomes_champion_is_challenger_no_more() -> None:
     set_champion(bento("1"))
     set_challenger(bento("2"), share=1.0, salt="a")
@@ -46,21 +50,18 @@ def test_a_challenger_that_becomes_champion_is_challenger_no_more() -> None:
     assert versions() == ("2", None, 0.0)
 
 
-@pytest.mark.usefixtures("home_folder")
 def test_without_a_champion_it_is_said_why() -> None:
     set_champion(bento("1"))
     set_champion(None, "pottery has no champion yet")
     assert (now().champion, now().why) == (None, "pottery has no champion yet")
 
 
-@pytest.mark.usefixtures("home_folder")
 def test_a_share_beyond_all_is_refused() -> None:
     with pytest.raises(ValueError, match="less than or equal to 1"):
         set_challenger(bento("2"), share=1.5, salt="a")
     assert now().challenger is None
 
 
-@pytest.mark.usefixtures("home_folder")
 def test_what_has_not_changed_is_not_written_again() -> None:
     set_champion(bento("1"))
     before = os.stat(places().serving).st_mtime_ns
@@ -68,7 +69,7 @@ def test_what_has_not_changed_is_not_written_again() -> None:
     assert os.stat(places().serving).st_mtime_ns == before
 
 
-def test_a_file_of_another_version_of_acclimate_is_begun_anew(home_folder: Path) -> None:
-    write_json(home_folder / ".acclimate/endpoint/serving.json", {"alias": "champion"})
+def test_a_file_of_another_version_of_acclimate_is_begun_anew(home: Path) -> None:
+    write_json(home / ".acclimate/endpoint/serving.json", {"alias": "champion"})
     set_champion(bento("1"))
     assert versions() == ("1", None, 0.0)

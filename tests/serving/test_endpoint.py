@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from acclimate.release.endpoint import require_free_port
 from acclimate.release.registry import connect
 
 MODEL = "acclimate-scientific-python"
+BATCH = json.dumps({"requests": [{"prompt": f"numpy {n}"} for n in range(16)]}).encode()
 
 
 def descendants(pid: int) -> set[int]:
@@ -76,9 +78,21 @@ def test_it_follows_the_champion_under_load_survives_a_crash_and_leaves_nothing_
         assert descendants(running.process.pid) == processes, "a new model is served by the process that is there"
 
         assert processes
-        running.process.send_signal(signal.SIGTERM)
-        assert running.process.wait(30) == 0
+        with ThreadPoolExecutor(4) as pool:
+            asked = [pool.submit(running.post, BATCH, path="/api/v1/generate/batch") for _ in range(4)]
+            until(lambda: in_progress(running) == 4)
+            running.process.send_signal(signal.SIGTERM)
+        assert [(status, len(answer["answers"])) for status, answer in (one.result() for one in asked)] == [
+            (200, 16)
+        ] * 4
+        assert running.process.wait(60) == 0
         until(lambda: not any(Path(f"/proc/{child}").exists() for child in processes), 10)
+
+
+def in_progress(running: Any) -> int:
+    """Requests that the service has begun and not finished, this one aside."""
+    lines = dict(line.rsplit(" ", 1) for line in running.get("/metrics").splitlines() if not line.startswith("#"))
+    return sum(int(float(value)) for name, value in lines.items() if name.startswith("acclimate_requests_in_pro")) - 1
 
 
 @contextlib.contextmanager

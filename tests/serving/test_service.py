@@ -159,11 +159,13 @@ def test_metrics_count_tokens_and_refusals(served: Served) -> None:
     endpoint, _ = served
     _, answer = endpoint.ask(prompt="x", max_new_tokens=4)
     endpoint.ask(prompt="word " * 200)
+    assert endpoint.status("/no-such-page") == 404
     lines = dict(line.rsplit(" ", 1) for line in endpoint.get("/metrics").splitlines() if not line.startswith("#"))
     assert float(lines['acclimate_generated_tokens_total{version="1"}']) >= answer["new_tokens"]
     assert float(lines['acclimate_prompt_tokens_total{version="1"}']) >= answer["prompt_tokens"]
     assert float(lines['acclimate_refusals_total{reason="too_long"}']) >= 1
-    assert any(name.startswith("bentoml_service_request_total") for name in lines)
+    assert float(lines['acclimate_requests_total{role="champion",status="200",version="1"}']) >= 1
+    assert not any("no-such-page" in name for name in lines), "what anybody may write is no label"
 
 
 def test_what_was_asked_is_logged_without_who_asked(served: Served) -> None:

@@ -28,8 +28,8 @@ def test_there_are_seventeen_stages_and_dvc_yaml_has_the_same_in_the_same_order(
     assert len(STAGES) == 17
 
 
-def test_there_are_twenty_one_actions_and_none_is_called_like_a_stage() -> None:
-    assert len(ACTIONS) == 21
+def test_there_are_twenty_two_actions_and_none_is_called_like_a_stage() -> None:
+    assert len(ACTIONS) == 22
     assert not ACTIONS.keys() & STAGES.keys()
 
 

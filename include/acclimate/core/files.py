@@ -64,6 +64,15 @@ def write_text(path: Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def write_private(path: Path, text: str) -> None:
+    """Write `text` so that nobody but its owner could read it at any moment (mode 600 from the start)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with open(partial, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(text)
+    os.replace(partial, path)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON with a trailing newline; key order is the caller's."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

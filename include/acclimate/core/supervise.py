@@ -23,6 +23,8 @@ PR_SET_CHILD_SUBREAPER = 36
 STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 GRACE_SECONDS = 10.0
 """Between SIGTERM and SIGKILL; DVC needs about a second to release its locks."""
+GRACE = "ACCLIMATE_SUPERVISED_GRACE"
+"""Environment variable with other seconds of grace, for a command that has something to finish."""
 PARENT = "ACCLIMATE_SUPERVISED_BY"
 """Environment variable with the parent's process id: it may die before the kernel was asked to tell."""
 
@@ -35,9 +37,9 @@ def command(arguments: list[str]) -> list[str]:
     return [sys.executable, "-I", __file__, *arguments]
 
 
-def environment(values: dict[str, str]) -> dict[str, str]:
-    """`values`, for a supervised command that this process is about to start."""
-    return {**values, PARENT: str(os.getpid())}
+def environment(values: dict[str, str], *, grace: float = GRACE_SECONDS) -> dict[str, str]:
+    """`values`, for a supervised command that this process is about to start and that is given `grace` seconds."""
+    return {**values, PARENT: str(os.getpid()), GRACE: str(grace)}
 
 
 def end_with_parent() -> None:
@@ -55,6 +57,7 @@ def main(arguments: list[str]) -> int:
     end_with_parent()
     if os.getppid() != int(os.environ.pop(PARENT, os.getppid())):
         return 128 + signal.SIGTERM
+    grace = float(os.environ.pop(GRACE, GRACE_SECONDS))
     try:
         child = os.posix_spawnp(
             arguments[0], arguments, os.environ, setsid=True, setsigmask=[], setsigdef=[signal.SIGPIPE]
@@ -63,7 +66,7 @@ def main(arguments: list[str]) -> int:
         print(f"{arguments[0]}: {fault.strerror}", file=sys.stderr)
         return 127
     code = _wait(child)
-    end_descendants()
+    end_descendants(grace)
     return code
 
 

@@ -12,6 +12,8 @@ from acclimate.core.errors import UserError
 
 DEFAULT_URL = "http://127.0.0.1:3000"
 ANSWER_SECONDS = 60.0
+KEY = "ACCLIMATE_ENDPOINT_KEY"
+"""In the environment: the API key that is shown, where the endpoint asks for one."""
 
 
 def endpoint_url() -> str:
@@ -58,7 +60,10 @@ def ask(url: str, question: str) -> dict[str, Any]:
 
 def _json(url: str, body: dict[str, Any] | None, *, timeout: float) -> dict[str, Any]:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+    headers = {"Content-Type": "application/json"}
+    if key := os.environ.get(KEY):
+        headers["Authorization"] = f"Bearer {key}"
+    request = urllib.request.Request(url, data=data, headers=headers)
     with urllib.request.urlopen(request, timeout=timeout) as response:
         answer: dict[str, Any] = json.load(response)
     return answer

@@ -10,6 +10,7 @@ a file tells the child, which changes models while it serves (acclimate.serving)
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 import signal
 import socket
@@ -24,7 +25,9 @@ from acclimate.core import supervise
 from acclimate.core.errors import UserError
 from acclimate.core.files import write_json
 from acclimate.core.home import home
-from acclimate.core.params import load
+from acclimate.core.params import EndpointParams, load
+from acclimate.release import api_keys
+from acclimate.release.client import KEY
 from acclimate.release.contents import SERVICE
 from acclimate.release.keys import trusted_key, trusted_path
 from acclimate.release.package import bento_environment, source_path
@@ -68,13 +71,13 @@ def follow(host: str, port: int, stop: threading.Event) -> None:
     """
     require_free_port(host, port)
     params = load(home() / "params.yaml")
-    name = model_name(params.ingest.domain)
-    write_json(places().settings, params.endpoint.model_dump(mode="json"))
+    name, settings = model_name(params.ingest.domain), guarded(params.endpoint, host)
+    write_json(places().settings, settings.model_dump(mode="json"))
     if now().champion is None:
         set_champion(None, "the registry has not been asked yet")
     # If the wrapper around the service is killed, its processes become ours to end: they hold the port.
     supervise.adopt_orphans()
-    child, told = Child(host, port), ""
+    child, told = Child(host, port, settings.drain_seconds), ""
     say(f"following the champion of {name} on http://{host}:{port}")
     try:
         while not stop.is_set():
@@ -116,6 +119,26 @@ def champion_bento(name: str) -> tuple[str | None, str]:
     return None, f"version {version.version} of {name} is champion and has no Bento here"
 
 
+def guarded(settings: EndpointParams, host: str) -> EndpointParams:
+    """The settings for a host: keys are required where others than this machine can ask.
+
+    Raises:
+        UserError: if they are, and nobody could ask because there is no key.
+    """
+    if key := os.environ.get(KEY):
+        api_keys.adopt(key)
+    local = ipaddress.ip_address(host).is_loopback  # bentoml takes addresses only
+    if local and settings.keys == "auto":
+        return settings
+    if not api_keys.any_valid():
+        raise UserError(
+            f"there is no API key, and requests to {host} need one",
+            why="whoever reaches this port could use the model",
+            fix="make one with `acclimate keys create NAME`, or serve on 127.0.0.1 with endpoint.keys: auto",
+        )
+    return settings.model_copy(update={"keys": "required"})
+
+
 def require_free_port(host: str, port: int) -> None:
     """Raise UserError if something listens on the port already."""
     with socket.socket() as probe:
@@ -141,6 +164,7 @@ class Child:
 
     host: str
     port: int
+    drain_seconds: float
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     failures: int = 0
@@ -154,19 +178,19 @@ class Child:
             self._start()
 
     def end(self) -> None:
-        """End the serving process and everything below it; no complaint if there is none."""
+        """Have the serving process finish what it began, and end everything below it; no complaint if there is none."""
         if self.process is not None:
             self.process.terminate()
             self.process.wait()
             self.process = None
-        supervise.end_descendants()
+        supervise.end_descendants(self.drain_seconds)
 
     def _start(self) -> None:
         serve = [*(sys.executable, "-m", "bentoml", "serve", "service:Endpoint", "--working-dir", str(SERVICE))]
         serve += ["--host", self.host, "--port", str(self.port)]
         # Threads that wait by spinning starve each other as soon as two processes share a core.
         settings = {VARIABLE: str(places().folder), PINNED: str(trusted_path()), "OMP_WAIT_POLICY": "PASSIVE"}
-        environment = supervise.environment({**bento_environment(), **settings})
+        environment = supervise.environment({**bento_environment(), **settings}, grace=self.drain_seconds)
         self.process = subprocess.Popen(
             supervise.command(serve), env=environment, stdin=subprocess.DEVNULL, start_new_session=True
         )

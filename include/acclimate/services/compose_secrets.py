@@ -6,6 +6,7 @@ import argparse
 import os
 
 from acclimate.services.settings import draw_secrets
+from acclimate.serving.keys import draw
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +23,7 @@ def main(arguments: argparse.Namespace) -> int:
         "AIRFLOW_FERNET_KEY": drawn.fernet,
         "AIRFLOW_SECRET_KEY": drawn.session,
         "AIRFLOW_JWT_SECRET": drawn.jwt,
+        "ENDPOINT_KEY": draw()[2],
     }
     for name, value in values.items():
         print(f"{name}={value}")

@@ -14,7 +14,7 @@ import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from acclimate.core.files import read_json
+from acclimate.core.files import read_json, write_private
 from acclimate.core.home import state
 
 LOOPBACK = "127.0.0.1"
@@ -69,7 +69,7 @@ def load_secrets(root: Path) -> Secrets:
     """The secrets of this checkout, drawn and written (mode 600) if there are none yet."""
     path = state(root) / "secrets.json"
     if not path.exists():
-        write_private(path, asdict(draw_secrets()))
+        write_private(path, json.dumps(asdict(draw_secrets())))
     return Secrets(**read_json(path))
 
 
@@ -81,15 +81,6 @@ def draw_secrets() -> Secrets:
         fernet=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         password=secrets.token_urlsafe(12),
     )
-
-
-def write_private(path: Path, value: dict[str, str]) -> None:
-    """Write a JSON object that nobody but its owner could read at any moment (mode 600 from the start)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with open(partial, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        json.dump(value, file)
-    os.replace(partial, path)
 
 
 def common_environment(root: Path, ports: Ports) -> dict[str, str]:
@@ -117,7 +108,7 @@ def airflow_environment(root: Path, ports: Ports) -> dict[str, str]:
     folder = state(root) / "airflow"
     users = folder / "passwords.json"
     if not users.exists():
-        write_private(users, {"admin": keys.password})
+        write_private(users, json.dumps({"admin": keys.password}))
     settings = {
         "CORE__DAGS_FOLDER": str(root / "dags"),
         "CORE__PLUGINS_FOLDER": str(root / "plugins"),

@@ -95,7 +95,7 @@ def asked(request: Request, wish: Wish, *, stream: bool = False) -> Iterator[Exc
     """
     state, told = request.app.state, request.scope["acclimate"]
     address = request.client.host if request.client else ""
-    told.role, model = state.roster.pick(wish.model, wish.user or address)
+    told.role, model = state.roster.pick(wish.model, wish.user or told.key or address)
     told.version = model.version
     loop, pieces = asyncio.get_running_loop(), asyncio.Queue[str]()
 
@@ -112,6 +112,8 @@ def asked(request: Request, wish: Wish, *, stream: bool = False) -> Iterator[Exc
             yield exchange
         finally:
             state.batcher.give_up(ticket)
+            if not ticket.answer.done():  # given up: what was written until then was written for it
+                told.new_tokens = (told.new_tokens or 0) + len(ticket.row.written)
             _keep(request, exchange)
 
 
@@ -150,8 +152,10 @@ def _require_at_most(value: int, limit: int, what: str) -> None:
 
 def _keep(request: Request, exchange: Exchange) -> None:
     """Note what was asked, if it was answered; nothing that identifies who asked."""
-    places, answer = request.app.state.places, exchange.ticket.answer
-    if places is None or not answer.done() or answer.cancelled() or answer.exception():
+    places, settings = request.app.state.places, request.app.state.settings
+    answer = exchange.ticket.answer
+    answered = answer.done() and not answer.cancelled() and answer.exception() is None
+    if places is None or not settings.log_prompts or not answered:
         return
     row = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from acclimate.serving.state import ROLES
 
@@ -30,3 +31,9 @@ async def health(request: Request) -> JSONResponse:
         "fault": roster.fault,
     }
     return JSONResponse(said, status_code=503 if why else 200)
+
+
+@router.get("/metrics")
+async def metrics() -> Response:
+    """What was counted since the process started, for Prometheus."""
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)

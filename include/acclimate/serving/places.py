@@ -31,6 +31,21 @@ class Places:
         return self.folder / "settings.json"
 
     @property
+    def keys(self) -> Path:
+        """Who may ask (acclimate.serving.keys)."""
+        return self.folder / "keys.json"
+
+    @property
+    def pepper(self) -> Path:
+        """What keys are hashed with."""
+        return self.folder / "pepper"
+
+    @property
+    def audit(self) -> Path:
+        """Who asked, and how much; never what."""
+        return self.folder / "audit.jsonl"
+
+    @property
     def requests(self) -> Path:
         """What was asked, for `acclimate collect`."""
         return self.folder / "requests.jsonl"
@@ -44,7 +59,10 @@ class Places:
 def named() -> Places | None:
     """The places that the environment names, or None."""
     folder = os.environ.get(VARIABLE)
-    return Places(Path(folder)) if folder else None
+    if not folder:
+        return None
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return Places(Path(folder))
 
 
 def append(path: Path, row: dict[str, Any]) -> None:

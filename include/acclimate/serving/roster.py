@@ -153,7 +153,7 @@ class Roster:
         now = [one for _, one in self.serves.values()]
         if before is not None and before[1] not in now:
             self._leaving.append(before[1])
-        if before is None or before[1] is not model:
+        if (before[1] if before else None) is not model:
             logger.info("%s: %s", role, "none" if packaged is None else f"version {packaged.version}")
 
     def _free(self) -> None:

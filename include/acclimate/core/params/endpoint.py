@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,7 +10,13 @@ from acclimate.core.params.fields import Count, Section
 
 
 class EndpointParams(Section):
-    """How much the endpoint takes on, and how long it tries."""
+    """How much the endpoint takes on, who may ask, and what it keeps of it."""
 
     request_seconds: Annotated[float, Field(gt=0)]
     most_waiting: Count
+    drain_seconds: Annotated[float, Field(gt=0)]
+    keys: Literal["auto", "required"]
+    requests_per_minute: Count | None
+    tokens_per_day: Count | None
+    cors_origins: list[Annotated[str, Field(pattern=r"^https?://[^/*]+$")]]
+    log_prompts: bool
