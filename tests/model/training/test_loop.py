@@ -21,9 +21,10 @@ from acclimate.model.determinism import fix_randomness
 from acclimate.model.training.batches import Batches, Shape, packed_whole
 from acclimate.model.training.loop import MAX_GRADIENT_NORM, Dials, fit, learning_rate_share
 from acclimate.model.training.lora import with_adapter
+from acclimate.model.training.losses import of_tokens
 from acclimate.model.training.texts import conversations, read_rows, with_replay
 
-DIALS = Dials("train_task", 0.01, "cosine", warmup_steps=1, rows_at_once=4, separate=False)
+DIALS = Dials("train_task", 0.01, "cosine", warmup_steps=1, rows_at_once=4)
 LIMITED = """
 import json, os, resource, sys
 from pathlib import Path
@@ -73,12 +74,13 @@ def batches(tiny_base: Path, dataset: Path) -> Batches:
 
 @pytest.fixture
 def fitted(tiny_base: Path, training_params: TrainingParams, common: CommonParams, batches: Batches) -> Fit:
-    """fitted(**dials): losses and trained weights after all batches."""
+    """fitted(separate=…, **dials): losses and trained weights after all batches."""
 
-    def run(**dials: object) -> tuple[list[float], dict[str, torch.Tensor]]:
+    def run(*, separate: bool = False, **dials: object) -> tuple[list[float], dict[str, torch.Tensor]]:
         fix_randomness(common)
         model = with_adapter(load_base(tiny_base), training_params)
-        losses = fit(model, batches, replace(DIALS, **dials)).losses  # type: ignore[arg-type]
+        objective = of_tokens(model, batches, separate=separate)
+        losses = fit(model, objective, replace(DIALS, **dials)).losses  # type: ignore[arg-type]
         return losses, trained(model)
 
     return run
@@ -142,7 +144,7 @@ def test_a_penalty_pulls_at_the_weights_and_is_not_in_the_loss(
 
     fix_randomness(common)
     model = with_adapter(load_base(tiny_base), training_params)
-    losses = fit(model, batches, DIALS, penalty=weight_decay).losses
+    losses = fit(model, of_tokens(model, batches, separate=False), DIALS, penalty=weight_decay).losses
     free, weights = fitted()
     assert losses[0] == free[0]
     squares = [sum(float(weight.square().sum()) for weight in of.values()) for of in (trained(model), weights)]

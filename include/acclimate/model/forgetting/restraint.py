@@ -1,7 +1,7 @@
 """The penalty that params.yaml asks for, ready to be added to the loss of a training.
 
 held = restraint(params, Path("artifacts/decontaminate/general.parquet"), tokenizer, seed=1729)
-fit(model, batches, dials, penalty=held.on(model))
+fit(model, objective, dials, penalty=held.on(model))
 """
 
 from __future__ import annotations

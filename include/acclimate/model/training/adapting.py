@@ -1,4 +1,4 @@
-"""From a base and its batches to an adapter folder and a report: what both train stages end with."""
+"""From a model and an objective to an adapter folder and a report: what every train stage ends with."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from acclimate.model.packing import final_loss, thinned
 from acclimate.model.precision import has_bfloat16
 from acclimate.model.training.checkpoints import Journal, digest
 from acclimate.model.training.guards import require_finite
-from acclimate.model.training.loop import Dials, Fitted, fit
+from acclimate.model.training.loop import Dials, Fitted, Objective, fit
 from acclimate.model.training.lora import save, with_adapter
+from acclimate.model.training.losses import of_tokens
 from acclimate.model.training.report import Trained, TrainReport
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel
 
-    from acclimate.core.params import CommonParams, TrainDomainParams, TrainingParams, TrainTaskParams
+    from acclimate.core.params import CommonParams, StepsParams, TrainingParams
     from acclimate.model.forgetting.restraint import Restraint
     from acclimate.model.training.batches import Batches
+    from acclimate.model.training.loop import Penalty
 
 
 @dataclass(frozen=True)
 class Material:
-    """What is trained on, and beside what."""
+    """The texts that are trained on, and beside what."""
 
     batches: Batches
     start: str
@@ -42,11 +44,28 @@ class Material:
 
 
 @dataclass(frozen=True)
+class Read:
+    """What an objective reads, and beside what."""
+
+    start: str
+    start_files: Sequence[Path]
+    data_sha256: str
+    """Of all that is read, in its order."""
+    texts: int
+    tokens: int
+    """Of these texts, once over."""
+    trained_tokens: int
+    """That go through the model in all steps."""
+    learned_tokens: int
+    """Of these, the ones with a loss."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """The dials of a train stage."""
 
     section: str
-    stage: TrainDomainParams | TrainTaskParams
+    stage: StepsParams
     training: TrainingParams
     common: CommonParams
 
@@ -60,7 +79,7 @@ def adapt(
     checkpoints: Path,
     restraint: Restraint | None = None,
 ) -> TrainReport:
-    """Train a fresh adapter beside `model`, write it to `out` and say how it went.
+    """Train a fresh adapter beside `model` on texts, write it to `out` and say how it went.
 
     Args:
         model: stays as it is.
@@ -71,24 +90,58 @@ def adapt(
             remove it once what is in `out` is safe.
         restraint: what is added to the loss, if anything.
     """
-    from acclimate.model.training.fused import fused
-
-    adapted = with_adapter(model, settings.training)
-    if settings.training.gradient_checkpointing:
-        # Without this no gradient would reach the adapters through a checkpointed block whose input needs none.
-        adapted.enable_input_require_grads()
-        adapted.gradient_checkpointing_enable({"use_reentrant": False})
-    journal = Journal(checkpoints, _fingerprint(material, settings), settings.training.checkpoint_steps)
+    adapted = adapter_beside(model, settings.training)
+    objective = of_tokens(adapted, material.batches, separate=settings.training.separate_texts)
     penalty = restraint.on(adapted) if restraint else None
-    with fused(adapted):
-        fitted = fit(adapted, material.batches, _dials(settings), journal=journal, penalty=penalty)
-    require_finite(adapted, settings.stage.steps, settings.section)
-    save(adapted, out)
-    trained = _trained(adapted, material, settings, fitted, sha256(out / WEIGHTS))
+    trained = train(adapted, objective, _read(material), settings, out=out, checkpoints=checkpoints, penalty=penalty)
     if restraint and penalty:
         cost = round(float(penalty(adapted).detach()), 4)
         trained = replace(trained, penalty=restraint.said, penalty_cost=cost)
     return TrainReport(trained)
+
+
+def adapter_beside(model: PreTrainedModel, training: TrainingParams) -> PeftModel:
+    """`model`, which stays as it is, with a fresh adapter to be trained."""
+    adapted = with_adapter(model, training)
+    if training.gradient_checkpointing:
+        # Without this no gradient would reach the adapters through a checkpointed block whose input needs none.
+        adapted.enable_input_require_grads()
+        adapted.gradient_checkpointing_enable({"use_reentrant": False})
+    return adapted
+
+
+def train(
+    adapted: PeftModel,
+    objective: Objective,
+    read: Read,
+    settings: Settings,
+    *,
+    out: Path,
+    checkpoints: Path,
+    penalty: Penalty | None = None,
+) -> Trained:
+    """Lower `objective` by the adapter of `adapted`, write that to `out` and say how it went."""
+    from acclimate.model.training.fused import fused
+
+    journal = Journal(checkpoints, _fingerprint(read, settings), settings.training.checkpoint_steps)
+    with fused(adapted):
+        fitted = fit(adapted, objective, _dials(settings), journal=journal, penalty=penalty)
+    require_finite(adapted, settings.stage.steps, settings.section)
+    save(adapted, out)
+    return _trained(adapted, read, settings, fitted, sha256(out / WEIGHTS))
+
+
+def _read(material: Material) -> Read:
+    batches = material.batches
+    return Read(
+        start=material.start,
+        start_files=material.start_files,
+        data_sha256=digest(array.tobytes() for array in (batches.ids, batches.labels, batches.positions)),
+        texts=material.texts,
+        tokens=material.tokens,
+        trained_tokens=batches.tokens,
+        learned_tokens=batches.learned,
+    )
 
 
 def _dials(settings: Settings) -> Dials:
@@ -99,15 +152,13 @@ def _dials(settings: Settings) -> Dials:
         schedule=stage.schedule,
         warmup_steps=math.ceil(stage.warmup_share * stage.steps),
         rows_at_once=min(training.rows_at_once or stage.batch_sequences, stage.batch_sequences),
-        separate=training.separate_texts,
     )
 
 
-def _fingerprint(material: Material, settings: Settings) -> dict[str, str]:
+def _fingerprint(read: Read, settings: Settings) -> dict[str, str]:
     """What a checkpoint must have been made with to be gone on from."""
     import torch
 
-    batches = material.batches
     # How often a checkpoint is written, and how much room is asked for, do not matter to what a run is.
     training = settings.training.model_copy(update={"checkpoint_steps": 1})
     common = settings.common.model_copy(update={"min_free_disk_mb": 1})
@@ -116,31 +167,30 @@ def _fingerprint(material: Material, settings: Settings) -> dict[str, str]:
         path for part in ("training", "forgetting") for path in Path(__file__).parents[1].glob(f"{part}/*.py")
     )
     return {
-        "data": digest(array.tobytes() for array in (batches.ids, batches.labels, batches.positions)),
-        "base": sha256(*material.start_files),
+        "data": read.data_sha256,
+        "base": sha256(*read.start_files),
         "params": digest(section.model_dump_json().encode() for section in sections),
         "program": f"{torch.__version__} {sha256(*code)}",
     }
 
 
-def _trained(model: PeftModel, material: Material, settings: Settings, fitted: Fitted, adapter_sha256: str) -> Trained:
-    trainable, total = model.get_nb_trainable_parameters()
-    tokens = material.batches.tokens
+def _trained(adapted: PeftModel, read: Read, settings: Settings, fitted: Fitted, adapter_sha256: str) -> Trained:
+    trainable, total = adapted.get_nb_trainable_parameters()
     return Trained(
-        start=material.start,
+        start=read.start,
         strategy=settings.training.strategy,
-        precision="bfloat16" if has_bfloat16(model.device) else "float32",
+        precision="bfloat16" if has_bfloat16(adapted.device) else "float32",
         trainable_parameters=trainable,
         trainable_share=round(trainable / total, 6),
-        texts=material.texts,
-        dataset_tokens=material.tokens,
+        texts=read.texts,
+        dataset_tokens=read.tokens,
         steps=len(fitted.losses),
-        trained_tokens=tokens,
-        learned_tokens=material.batches.learned,
+        trained_tokens=read.trained_tokens,
+        learned_tokens=read.learned_tokens,
         rows_at_once=fitted.rows_at_once,
         halved=fitted.halved,
-        epochs=round(tokens / material.tokens, 3),
-        repeated=tokens > material.tokens,
+        epochs=round(read.trained_tokens / read.tokens, 3),
+        repeated=read.trained_tokens > read.tokens,
         first_loss=round(fitted.losses[0], 4),
         final_loss=final_loss(fitted.losses),
         loss_curve=thinned(fitted.losses),

@@ -1,8 +1,8 @@
 """The steps themselves: forward, backward, clip, AdamW, at a learning rate that rises and falls.
 
-    fitted = fit(model, batches, dials, journal=journal)
+    fitted = fit(model, objective, dials, journal=journal)
 
-Given the same batches it takes the steps of transformers' Trainer with its defaults (AdamW with betas .9 and .999, no
+Given the same objective it takes the steps of transformers' Trainer with its defaults (AdamW with betas .9 and .999, no
 decay, gradients clipped to norm 1), without what a general trainer does besides.
 """
 
@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from acclimate.core.progress import progress
 from acclimate.model.precision import autocast
-from acclimate.model.training.batches import UNLEARNED, Batches
 from acclimate.model.training.checkpoints import Journal, Position
 from acclimate.model.training.guards import no_memory, out_of_memory, require_convergence, require_number
-from acclimate.model.training.losses import TokenLoss
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +30,17 @@ MAX_GRADIENT_NORM = 1.0
 
 
 @dataclass(frozen=True)
+class Objective:
+    """What the steps lower; in parts, because a whole step may be more than memory holds."""
+
+    steps: int
+    rows: int
+    """Of every step: what memory that runs out is met by halving."""
+    loss: Callable[[int, slice], torch.Tensor]
+    """A step (from 0) and some of its rows to their part of the step's loss: the parts of all rows add up to it."""
+
+
+@dataclass(frozen=True)
 class Dials:
     """How the steps are taken."""
 
@@ -41,9 +50,7 @@ class Dials:
     schedule: Literal["cosine", "linear"]
     warmup_steps: int
     rows_at_once: int
-    """Sequences per forward pass; a step's gradient is that of all its sequences whatever this is."""
-    separate: bool
-    """Whether texts in one row are kept from seeing each other."""
+    """Rows per forward pass; a step's gradient is that of all its rows whatever this is."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class Fitted:
     """How training went."""
 
     losses: list[float]
-    """Of every step, in nats per learned token, before its update."""
+    """Of every step, in nats, before its update."""
     rows_at_once: int
     """As it was in the end."""
     halved: bool
@@ -63,11 +70,10 @@ class _Run:
     """One training run on its way."""
 
     model: PeftModel
-    batches: Batches
+    objective: Objective
     dials: Dials
     penalty: Penalty | None
     optimizer: torch.optim.Optimizer
-    token_loss: TokenLoss
     rows_at_once: int
     halved: bool = False
     losses: list[float] = field(default_factory=list)
@@ -75,7 +81,7 @@ class _Run:
 
 def fit(
     model: PeftModel,
-    batches: Batches,
+    objective: Objective,
     dials: Dials,
     *,
     journal: Journal | None = None,
@@ -85,7 +91,7 @@ def fit(
 
     Args:
         model: in which some weights require a gradient.
-        batches: read in order, once.
+        objective: its steps are taken in order, once.
         dials: how.
         journal: checkpoints to go on from and to write; None keeps none.
         penalty: is added to every step's loss; what is reported is the loss without it.
@@ -93,10 +99,10 @@ def fit(
     Raises:
         UserError: if a loss or a gradient stops being a number, training diverges, or memory runs out twice.
     """
-    run = _Run(model, batches, dials, penalty, _optimizer(model, dials), TokenLoss(model.eval()), dials.rows_at_once)
+    run = _Run(model, objective, dials, penalty, _optimizer(model, dials), dials.rows_at_once)
     if journal is not None and (found := journal.resume(model, run.optimizer)):
         run.losses, run.rows_at_once, run.halved = found.losses, found.rows_at_once, found.halved
-    steps = len(batches.ids)
+    steps = objective.steps
     model.train()
     bar = progress(range(len(run.losses), steps), "training", unit="step")
     for step in bar:
@@ -138,7 +144,7 @@ def _step(run: _Run, step: int) -> None:
     norm = torch.nn.utils.clip_grad_norm_(weights, MAX_GRADIENT_NORM)
     require_number(float(norm), "gradient norm", step + 1, section)
     for group in run.optimizer.param_groups:
-        group["lr"] = run.dials.learning_rate * learning_rate_share(step, len(run.batches.ids), run.dials)
+        group["lr"] = run.dials.learning_rate * learning_rate_share(step, run.objective.steps, run.dials)
     run.optimizer.step()
     run.optimizer.zero_grad()
 
@@ -166,21 +172,11 @@ def _backward_within_memory(run: _Run, step: int) -> float:
 
 
 def _backward(run: _Run, step: int) -> float:
-    """Leave the gradient of the step's mean loss over learned tokens in the weights, and return the loss."""
-    import torch
-
-    device = run.model.device
-    ids, labels, positions = (
-        torch.from_numpy(array[step]).to(device)
-        for array in (run.batches.ids, run.batches.labels, run.batches.positions)
-    )
-    # Of the whole step: a mean of means would weigh a learned token by how many others its pass happens to hold.
-    learned = int((labels[:, 1:] != UNLEARNED).sum())
+    """Leave the gradient of the step's loss in the weights, and return the loss."""
     total = 0.0
-    for begin in range(0, len(ids), run.rows_at_once):
-        rows = slice(begin, begin + run.rows_at_once)
-        with autocast(device):
-            loss = run.token_loss(ids[rows], labels[rows], positions[rows] if run.dials.separate else None) / learned
+    for begin in range(0, run.objective.rows, run.rows_at_once):
+        with autocast(run.model.device):
+            loss = run.objective.loss(step, slice(begin, begin + run.rows_at_once))
         loss.backward()  # type: ignore[no-untyped-call]  # torch
         total += float(loss.detach())
     return total

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from acclimate.model.training.batches import UNLEARNED
+from acclimate.model.training.batches import UNLEARNED, Batches
+from acclimate.model.training.loop import Objective
 
 if TYPE_CHECKING:
     import torch
@@ -16,6 +17,30 @@ if TYPE_CHECKING:
 
 TOLERANCE = 0.01
 """Relative difference up to which two ways to a loss are the same; bfloat16 has 8 bits (0.4 % per rounding)."""
+
+
+def of_tokens(model: PeftModel, batches: Batches, *, separate: bool) -> Objective:
+    """The mean loss of `model` over the learned tokens of a step of `batches`.
+
+    Args:
+        model: to be trained; read is the decoder inside it.
+        batches: a step's rows are its sequences.
+        separate: whether texts in one row are kept from seeing each other.
+    """
+    token_loss = TokenLoss(model.eval())
+
+    def part(step: int, rows: slice) -> torch.Tensor:
+        import torch
+
+        # Of the whole step: a mean of means would weigh a learned token by how many others its pass happens to hold.
+        learned = int((batches.labels[step][:, 1:] != UNLEARNED).sum())
+        ids, labels, positions = (
+            torch.from_numpy(array[step][rows]).to(model.device)
+            for array in (batches.ids, batches.labels, batches.positions)
+        )
+        return token_loss(ids, labels, positions if separate else None) / learned
+
+    return Objective(steps=len(batches.ids), rows=batches.ids.shape[1], loss=part)
 
 
 class TokenLoss:
