@@ -118,6 +118,7 @@ def row(method: str, params: Params, artifacts: Path, adapters: dict[str, Path],
             base=base,
             domain=adapters["train_domain"],
             task=adapters[start],
+            align=adapters["off"],
             dataset=dataset,
             out=out,
         )

@@ -123,7 +123,7 @@ def other_finished_run(finished_run: Path) -> Path:
     other = Path(shutil.copytree(finished_run, finished_run.with_name("run-b")))
     text = (other / "params.yaml").read_text(encoding="utf-8")
     (other / "params.yaml").write_text(with_changes(text, {"train_domain.learning_rate": 0.004}), encoding="utf-8")
-    for folder in ("train_domain", "train_task", "compose", "quantize"):
+    for folder in ("train_domain", "train_task", "align", "compose", "quantize"):
         shutil.rmtree(other / "artifacts" / folder)
     adapt(other)
     return other
@@ -137,14 +137,14 @@ def another_run(gated_run: Path, other_finished_run: Path, tmp_path: Path) -> Pa
 
 def adapt(checkout: Path) -> None:
     """Train, merge and quantise for real, judge made-up results, and write the quantised model's verdict."""
-    from acclimate.model import compose, train_domain, train_task
+    from acclimate.model import align, compose, train_domain, train_task
     from acclimate.release import quantize
 
     params = load(checkout / "params.yaml")
     base, dataset = checkout / "artifacts/base", checkout / "artifacts/mix/train.jsonl"
-    names = ("train_domain", "train_task", "compose", "quantize")
-    domain, task, adapter, quantized = (checkout / "artifacts" / name for name in names)
-    for folder in (domain, task, adapter, quantized):
+    names = ("train_domain", "train_task", "align", "compose", "quantize")
+    domain, task, aligned, adapter, quantized = (checkout / "artifacts" / name for name in names)
+    for folder in (domain, task, aligned, adapter, quantized):
         folder.mkdir()
     general, none = checkout / "general.parquet", checkout / "checkpoints"  # none is due in so few steps
     given = {"base": base, "dataset": dataset, "checkpoints": none}
@@ -152,6 +152,15 @@ def adapt(checkout: Path) -> None:
     reports = {
         "train_domain": train_domain.run(params.train_domain, training, common, **given, general=general, out=domain),
         "train_task": train_task.run(params.train_task, training, common, **given, domain=domain, out=task),
+        "align": align.run(
+            *(params.align, params.compose, params.train_task, training, common),
+            base=base,
+            domain=domain,
+            task=task,
+            pairs=checkout / "pairs.jsonl",  # off: not read
+            out=aligned,
+            checkpoints=none,
+        ),
     }
     composed = compose.run(
         params.compose,
@@ -160,6 +169,7 @@ def adapt(checkout: Path) -> None:
         base=base,
         domain=domain,
         task=task,
+        align=aligned,
         dataset=dataset,
         out=adapter,
     )

@@ -169,6 +169,20 @@ STAGES: dict[str, Stage] = {
             libraries=(*_TORCH, "peft"),
         ),
         Stage(
+            "align",
+            "acclimate.model.align",
+            ("align", "compose", "train_task", "training", "common"),
+            {
+                "base": "artifacts/base",
+                "domain": "artifacts/train_domain",
+                "task": "artifacts/train_task",
+                "pairs": "artifacts/decontaminate/preference/pairs.jsonl",
+            },
+            certified=("pairs",),
+            resumes=True,
+            libraries=(*_TORCH, "peft", "trl.trainer.dpo_trainer"),
+        ),
+        Stage(
             "compose",
             "acclimate.model.compose",
             ("compose", "train_task", "common"),
@@ -176,6 +190,7 @@ STAGES: dict[str, Stage] = {
                 "base": "artifacts/base",
                 "domain": "artifacts/train_domain",
                 "task": "artifacts/train_task",
+                "align": "artifacts/align",
                 "dataset": "artifacts/mix/train.jsonl",
             },
             libraries=(*_TORCH, "peft"),

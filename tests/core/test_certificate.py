@@ -100,7 +100,7 @@ def test_other_dials_and_a_training_set_of_other_texts_are_refused(trained: dict
         require_checked(**trained)
 
 
-@pytest.mark.parametrize("stage", ["mix", "base", "train_domain", "train_task"])
+@pytest.mark.parametrize("stage", ["mix", "base", "train_domain", "train_task", "align"])
 def test_a_stage_that_trains_or_feeds_training_starts_only_on_certified_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:

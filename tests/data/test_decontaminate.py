@@ -33,6 +33,7 @@ PARAMS = DecontaminateParams(
     validation="drop",
     boilerplate_documents=3,
     benchmarks=[],
+    preferences=None,
     rephrased="off",
     embedder="tfidf",
     similarity=0.6,

@@ -306,6 +306,7 @@ def _failed_gate(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, ada
             base=base,
             domain=domain,
             task=task,
+            align=demo.run / "artifacts/align",
             dataset=dataset,
             out=adapter,
         )

@@ -31,13 +31,22 @@ class Composer:
 
     def __init__(self, task_params: TrainTaskParams, common: CommonParams, base: Path, dataset: Path) -> None:
         self.task_params, self.common, self.base, self.dataset = task_params, common, base, dataset
+        self.off = dataset.parent / "off"
+        write_json(self.off / "off.json", {"off": "switched off by a test"})
 
     def __call__(
-        self, domain: Path, task: Path, out: Path, *, params: ComposeParams = SUM, start_from: str = "domain"
+        self,
+        domain: Path,
+        task: Path,
+        out: Path,
+        *,
+        align: Path | None = None,
+        params: ComposeParams = SUM,
+        start_from: str = "domain",
     ) -> compose.ComposeReport:
         task_params = self.task_params.model_copy(update={"start_from": start_from})
         inputs = {"base": self.base, "domain": domain, "task": task, "dataset": self.dataset}
-        return compose.run(params, task_params, self.common, **inputs, out=out)
+        return compose.run(params, task_params, self.common, **inputs, align=align or self.off, out=out)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +120,29 @@ def test_the_composed_adapter_is_an_ordinary_one(
     assert config["base_model_name_or_path"] == "artifacts/base"
 
 
+def test_what_was_trained_upon_both_is_added_to_them_exactly(
+    trained: tuple[Path, Path],
+    composer: Composer,
+    task_params: TrainTaskParams,
+    training_params: TrainingParams,
+    tiny_base: Path,
+    tmp_path: Path,
+) -> None:
+    together, third, out = (tmp_path / name for name in ("together", "third", "out"))
+    for folder in (together, third, out):
+        folder.mkdir()
+    composer(*trained, together)
+    uses_dora = json.loads((trained[0] / "adapter_config.json").read_text())["use_dora"]
+    kind = training_params.model_copy(update={"strategy": "dora" if uses_dora else "lora", "rank": 3})
+    # Whatever it is trained for: here a second time for the task.
+    given = {"base": tiny_base, "domain": together, "dataset": composer.dataset, "checkpoints": tmp_path / "none"}
+    train_task.run(task_params, kind, composer.common, **given, out=third)
+    report = composer(*trained, out, align=third)
+    expected = logits(attach(load_adapted(tiny_base, together), third))
+    torch.testing.assert_close(logits(load_adapted(tiny_base, out)), expected, atol=1e-4, rtol=1e-4)
+    assert (report.combination, report.rank) == ("sequential, then aligned", 9)
+
+
 def test_adapters_trained_side_by_side_are_stacked_exactly(
     side_by_side: tuple[Path, Path], composer: Composer, tiny_base: Path, tmp_path: Path
 ) -> None:
@@ -154,14 +186,11 @@ def test_a_merged_model_that_is_another_stops_the_stage(
 def test_an_adapter_that_is_alone_is_passed_on_byte_for_byte(
     tiny_adapter: Path, composer: Composer, tmp_path: Path
 ) -> None:
-    off, out = tmp_path / "off", tmp_path / "out"
-    write_json(off / "off.json", {"off": "train_task.enabled is false in params.yaml"})
-    out.mkdir()
-    report = composer(tiny_adapter, off, out)
+    report = composer(tiny_adapter, composer.off, tmp_path)
     assert [part.stage for part in report.parts] == ["train_domain"]
     assert report.combination == "alone"
     for name in ("adapter_model.safetensors", "adapter_config.json"):
-        assert (out / name).read_bytes() == (tiny_adapter / name).read_bytes()
+        assert (tmp_path / name).read_bytes() == (tiny_adapter / name).read_bytes()
 
 
 def test_half_an_adapter_is_refused_with_the_stage_that_makes_it(

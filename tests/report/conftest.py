@@ -26,6 +26,7 @@ from acclimate.data.sources.manifest import Changes
 from acclimate.data.split import SplitReport, StoreShare
 from acclimate.data.validate import ExpectationCount, ValidateReport
 from acclimate.model import gate
+from acclimate.model.align import AlignReport, Preferred
 from acclimate.model.base import BaseReport
 from acclimate.model.baseline import BaselineReport
 from acclimate.model.compare import Pair, Rows
@@ -131,6 +132,7 @@ def data_reports() -> dict[str, Any]:
             flagged=33,
             tasks=dict.fromkeys(TASKS, overlap),
             rephrased=RephrasedReport("tfidf", 0.6, 40, 20, 30, 38, 2, 1),
+            preferences=Funnel(300, 298, {"both answers are the same": 2}),
         ),
         "mix": MixReport(
             dataset_sha256="d" * 64,
@@ -171,11 +173,20 @@ def model_reports() -> dict[str, Any]:
         ),
         "train_domain": TrainReport(trained("base", 120, 245_760, "1" * 64)),
         "train_task": TrainReport(trained("base with the domain adapter", 40, 80_000, "2" * 64)),
+        "align": AlignReport(
+            trained("base with the adapters of train_domain and train_task", 100, 60_000, "3" * 64),
+            Preferred(57, 52, 0.412, 0.31, 0.514, 0.0001, 0.72, 0.59, 0.82),
+            left_out=3,
+        ),
         "compose": ComposeReport(
-            [Part("train_domain", 16, 1.0, "1" * 64), Part("train_task", 16, 1.0, "2" * 64)],
-            combination="sequential",
+            [
+                Part("train_domain", 16, 1.0, "1" * 64),
+                Part("train_task", 16, 1.0, "2" * 64),
+                Part("align", 16, 1.0, "3" * 64),
+            ],
+            combination="sequential, then aligned",
             kept_share=1.0,
-            rank=32,
+            rank=48,
             merged=Difference(1.9e-5, "model.layers.3.mlp.down_proj", 2.4e-6, 1024),
             allowed_difference=1e-3,
             adapter_sha256="a" * 64,

@@ -6,6 +6,7 @@
     artifacts/decontaminate/flagged.jsonl                texts that share a shorter passage with one, and stay
     artifacts/decontaminate/certificate.json             hashes of the two; mix and base read nothing else
     artifacts/decontaminate/checked_against.json         … and of all they were checked against
+    artifacts/decontaminate/preference/                  pairs of answers for align, checked alike (preferences.py)
 
 Looked for is what wanted_items.py reads: evaluation items, examples, benchmarks, documents of the validation store;
 by the words they share (item_overlaps.py), then by meaning (rephrasings.py). Case, punctuation, spacing and how
@@ -35,6 +36,7 @@ from acclimate.data.contamination.finds import RULES, Finds, Flags
 from acclimate.data.contamination.item_overlaps import ItemIndex
 from acclimate.data.contamination.kept_parts import PARTS, together, write_parts
 from acclimate.data.contamination.meaning import RephrasedReport, search_by_meaning
+from acclimate.data.contamination.preferences import pass_on
 from acclimate.data.contamination.text_blocks import blocks, rows_at, word_streams
 from acclimate.data.contamination.wanted_items import read_items
 from acclimate.data.similarity.words import WordStreams
@@ -70,11 +72,14 @@ class DecontaminateReport:
     """Texts that stayed though they share flag_words words in a row with an item."""
     tasks: dict[str, TaskOverlap]
     rephrased: RephrasedReport | None
+    preferences: Funnel | None = None
+    """Pairs of answers for align; None where params.yaml names none."""
 
     def headline(self) -> str:
         """'20,300 in, 19,900 out (shares a passage with an item 400); 2,000 flagged; 1,900 items kept out'."""
         items = sum(task.checked for task in self.tasks.values())
-        return f"{self.funnel.sentence()}; {self.flagged:,} flagged; {items:,} items kept out"
+        pairs = "" if self.preferences is None else f"; preference pairs: {self.preferences.sentence()}"
+        return f"{self.funnel.sentence()}; {self.flagged:,} flagged; {items:,} items kept out{pairs}"
 
 
 def run(
@@ -118,6 +123,7 @@ def run(
     longest = list_hits(train, items, flags.most(LISTED_FLAGS), rejects.keys(), meant)
     write_jsonl(out / "flagged.jsonl", (asdict(hit) for hit in longest))
     _require_clean(out, index, params)
+    pairs = pass_on(params, wanted, index, inputs=inputs, out=out)
     names = [f"{part}.parquet" for part in PARTS]
     against = [*evaluation.glob("*.jsonl"), examples, validation]
     note_checked(out, names, against=against, benchmarks=wanted.benchmarks, params=params.model_dump(mode="json"))
@@ -128,6 +134,7 @@ def run(
         flagged=len(flags.finds.texts),
         tasks=_by_task(items, finds, gone),
         rephrased=meant.report,
+        preferences=pairs if params.preferences else None,
     )
 
 

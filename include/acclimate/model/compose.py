@@ -1,26 +1,26 @@
 """Make one adapter of those that were trained: what is evaluated, quantised, registered and served.
 
-    artifacts/train_domain/, artifacts/train_task/     adapters, or off.json
-    artifacts/compose/                                 adapter_model.safetensors, adapter_config.json
+    artifacts/train_domain/, artifacts/train_task/, artifacts/align/     adapters, or off.json
+    artifacts/compose/                                                   adapter_model.safetensors, adapter_config.json
 
 Adapters trained one upon the other (sequential) add up to exactly the model that the second was trained in.
-Adapters trained side by side on the base are added too (stacked), or combined with weights. Whatever is written,
-the stage ends with the proof that merging it gives the logits of the base with the adapters beside its weights.
+Adapters trained side by side on the base are added too (stacked), or combined with weights. The one of align was
+trained upon whatever that gives, and is added to it. Whatever is written, the stage ends with the proof that merging it
+gives the logits of the base with the adapters beside its weights.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from acclimate.core.errors import UserError
-from acclimate.core.files import read_json, read_jsonl, sha256
-from acclimate.model.adapter import CONFIG, WEIGHTS
+from acclimate.core.files import read_jsonl, sha256
+from acclimate.model.adapter import WEIGHTS
 from acclimate.model.composing.export_check import MAX_LOGIT_DIFFERENCE, Difference
-from acclimate.model.training.report import OFF
+from acclimate.model.composing.parts import rank, trained, weights, write_together, write_upon
 
 if TYPE_CHECKING:
     import torch
@@ -50,7 +50,7 @@ class ComposeReport:
     parts: list[Part]
     """In the order in which they were trained."""
     combination: str
-    """'alone', 'sequential', 'stacked', or 'weighted' and how: 'weighted, ties'."""
+    """'alone', 'sequential', 'stacked', or 'weighted' and how: 'weighted, ties'; with ', then aligned' behind it."""
     kept_share: float
     """Of the squared size of the combined change, what its rank could hold (0–1); 1 is exact."""
     rank: int
@@ -79,80 +79,46 @@ def run(
     base: Path,
     domain: Path,
     task: Path,
+    align: Path,
     dataset: Path,
     out: Path,
 ) -> ComposeReport:
-    """Write one adapter made of those in `domain` and `task` to `out`; one that is alone is passed on as it is.
+    """Write one adapter made of those in `domain`, `task` and `align` to `out`; one alone is passed on as it is.
 
     Raises:
         UserError: if a folder holds no adapter and does not say that its stage is off, or the merged model
             differs from what was trained.
     """
-    from acclimate.model.adapter import load_adapted
-    from acclimate.model.composing.export_check import merged_difference, require_same
+    from acclimate.model.composing.export_check import require_same
     from acclimate.model.determinism import fix_randomness
 
     fix_randomness(common)
-    folders = _trained({"train_domain": domain, "train_task": task})
+    folders, aligned = trained({"train_domain": domain, "train_task": task}), trained({"align": align})
     upon = len(folders) == 2 and task_params.start_from == "domain"
-    weights = {"train_domain": params.domain_weight, "train_task": params.task_weight}
-    kept = _write(params, folders, [weights[stage] for stage in folders], base=base, seed=common.seed, out=out)
-    exact = params.combination == "cat" or len(folders) == 1
-    beside = [(folder, weights[stage]) for stage, folder in folders.items()] if exact else [(out, 1.0)]
-    difference = merged_difference(
-        _upon(base, domain, task) if upon else _beside(base, beside),
-        load_adapted(base, out),
-        _tokens(base, dataset, task_params.sequence_tokens),
-    )
-    require_same(difference)
+    tokens = _tokens(base, dataset, task_params.sequence_tokens)
+    with TemporaryDirectory() as scratch:
+        together = Path(scratch) if aligned else out
+        kept = write_together(params, folders, base=base, seed=common.seed, out=together)
+        reference = _upon(base, domain, task) if upon else _beside(params, base, folders, together)
+        difference = _difference(reference, base, together, tokens)
+        require_same(difference)
+        if aligned:
+            write_upon(together, align, base=base, out=out)
+            difference = _difference(_upon(base, together, align), base, out, tokens)
+            require_same(difference)
+    parts = {**folders, **aligned}
     return ComposeReport(
         parts=[
-            Part(stage, _rank(folder), weights[stage], sha256(folder / WEIGHTS)) for stage, folder in folders.items()
+            Part(stage, rank(folder), weight, sha256(folder / WEIGHTS))
+            for (stage, folder), weight in zip(parts.items(), weights(params, parts), strict=True)
         ],
-        combination=_combination(params, len(folders), upon=upon),
+        combination=_combination(params, len(folders), upon=upon) + (", then aligned" if aligned else ""),
         kept_share=round(kept, 6),
-        rank=_rank(out),
+        rank=rank(out),
         merged=difference,
         allowed_difference=MAX_LOGIT_DIFFERENCE,
         adapter_sha256=sha256(out / WEIGHTS),
     )
-
-
-def _trained(folders: Mapping[str, Path]) -> dict[str, Path]:
-    """Stage to folder, of those that are not off."""
-    found = {stage: folder for stage, folder in folders.items() if not (folder / OFF).is_file()}
-    assert found, "params.yaml does not let both stages be off"
-    for stage, folder in found.items():
-        missing = [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]
-        if missing:
-            raise UserError(
-                f"{folder} has no {' and no '.join(missing)}",
-                why="both make up a LoRA adapter",
-                fix=f"run `dvc repro {stage}`",
-            )
-    return found
-
-
-def _write(
-    params: ComposeParams, folders: Mapping[str, Path], weights: Sequence[float], *, base: Path, seed: int, out: Path
-) -> float:
-    """Fill `out`; the share (0–1) of the combined change that it holds."""
-    from acclimate.model.composing.changes import read_changes, write_adapter
-    from acclimate.model.composing.combining import combine
-    from acclimate.model.composing.dora import write_chained
-
-    *_, last = folders.values()
-    if len(folders) == 1:
-        for name in (WEIGHTS, CONFIG):
-            shutil.copyfile(last / name, out / name)
-        return 1.0
-    if read_json(last / CONFIG)["use_dora"]:
-        write_chained(*folders.values(), base=base, out=out)
-        return 1.0
-    adapters = [read_changes(folder) for folder in folders.values()]
-    combined, kept = combine(adapters, weights, params.combination, density=params.density, seed=seed)
-    write_adapter(combined, like=last, out=out)
-    return kept
 
 
 def _combination(params: ComposeParams, adapters: int, *, upon: bool) -> str:
@@ -164,17 +130,27 @@ def _combination(params: ComposeParams, adapters: int, *, upon: bool) -> str:
     return "stacked" if plain else f"weighted, {params.combination}"
 
 
-def _upon(base: Path, domain: Path, task: Path) -> PeftModel:
-    """What the task adapter was trained in: the base with the domain adapter in it, the task adapter beside."""
+def _difference(reference: PeftModel, base: Path, written: Path, tokens: torch.Tensor) -> Difference:
+    from acclimate.model.adapter import load_adapted
+    from acclimate.model.composing.export_check import merged_difference
+
+    return merged_difference(reference, load_adapted(base, written), tokens)
+
+
+def _upon(base: Path, first: Path, second: Path) -> PeftModel:
+    """What the second adapter was trained in: the base with the first in it, and the second beside its weights."""
     from acclimate.model.adapter import attach, load_adapted
 
-    return attach(load_adapted(base, domain), task).eval()
+    return attach(load_adapted(base, first), second).eval()
 
 
-def _beside(base: Path, adapters: Sequence[tuple[Path, float]]) -> PeftModel:
+def _beside(params: ComposeParams, base: Path, folders: Mapping[str, Path], written: Path) -> PeftModel:
+    """The base with the adapters beside its weights: each, where what was written is their sum, else that itself."""
     from acclimate.model.composing.export_check import beside
 
-    return beside(base, adapters)
+    if params.combination == "cat" or len(folders) == 1:
+        return beside(base, list(zip(folders.values(), weights(params, folders), strict=True)))
+    return beside(base, [(written, 1.0)])
 
 
 def _tokens(base: Path, dataset: Path, length: int) -> torch.Tensor:
@@ -186,7 +162,3 @@ def _tokens(base: Path, dataset: Path, length: int) -> torch.Tensor:
 
     texts = [row["text"] for row in read_jsonl(dataset)[:CHECKED_TEXTS]]
     return torch.from_numpy(cut(stream(token_ids(load_tokenizer(base), texts)), (CHECKED_SEQUENCES, length)))
-
-
-def _rank(adapter: Path) -> int:
-    return int(read_json(adapter / CONFIG)["r"])

@@ -163,7 +163,7 @@ def _log_metrics(evidence: Evidence) -> None:
     for metric, row in evidence.gate["metrics"].items():
         numbers = {part: row.get(part) for part in ("base", "candidate", "champion", "difference", "p_value")}
         mlflow.log_metrics({f"{metric}.{part}": float(n) for part, n in numbers.items() if n is not None})
-    for stage in ("train_domain", "train_task"):
+    for stage in ("train_domain", "train_task", "align"):
         trained = evidence.reports.get(stage, {}).get("trained")
         if trained is not None:
             for step, loss in trained["loss_curve"]:

@@ -43,7 +43,8 @@ def _blocks(report: DecontaminateReport, material: Material) -> tuple[Block, ...
         "are in artifacts/decontaminate/flagged.jsonl."
     )
     meaning = [] if report.rephrased is None else [_meaning(report.rephrased)]
-    return (_tasks(report), Note(flagged), *meaning, *_comparisons(material))
+    pairs = [] if report.preferences is None else [Note(f"Preference pairs: {report.preferences.sentence()}.")]
+    return (_tasks(report), Note(flagged), *meaning, *pairs, *_comparisons(material))
 
 
 def _tasks(report: DecontaminateReport) -> Table:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from acclimate.data.ingest import IngestReport
 from acclimate.data.mix import MixReport
+from acclimate.model.align import AlignReport
 from acclimate.model.base import BaseReport
 from acclimate.model.compose import ComposeReport
 from acclimate.model.training.report import TrainReport
@@ -74,7 +75,8 @@ _LEARNED = {"train_domain": "the domain's texts", "train_task": "how its questio
 
 def _adapters(material: Material, composed: ComposeReport, base: str) -> Iterator[str]:
     """What was trained on the training set."""
-    reports = {part.stage: material.report(part.stage, TrainReport) for part in composed.parts}
+    stages = [part.stage for part in composed.parts]
+    reports = {stage: material.report(stage, TrainReport) for stage in stages if stage in _LEARNED}
     trained = [
         f"{_LEARNED[stage]} (a {formats.strategy(report.trained.strategy)} adapter of "
         f"{formats.count(report.trained.trainable_parameters)} weights)"
@@ -83,6 +85,10 @@ def _adapters(material: Material, composed: ComposeReport, base: str) -> Iterato
     ]
     if trained:
         yield f"Beside the base model {base}, which stays as it is, it was used to learn {' and '.join(trained)}."
+    aligned = material.report("align", AlignReport)
+    if isinstance(aligned, AlignReport) and aligned.held_out and "align" in stages:
+        margin = formats.signed(aligned.held_out.margin)
+        yield f"Then pairs of answers tuned it to the better ones: a reward margin of {margin} on held-out pairs."
 
 
 def _comparison(gate: Decision) -> Iterator[str]:

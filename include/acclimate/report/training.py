@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from acclimate.model.align import AlignReport
 from acclimate.model.base import BaseReport
 from acclimate.model.compose import ComposeReport
 from acclimate.model.training.report import Trained, TrainReport
@@ -10,15 +11,17 @@ from acclimate.report.blocks import Block, Column, Facts, Figure, Missing, Note,
 from acclimate.report.drawing import Picture
 from acclimate.report.material import Material
 from acclimate.report.plots import lines
+from acclimate.report.preferring import preferring
 
-STAGES = {"train_domain": "Domain adapter", "train_task": "Task adapter"}
+STAGES = {"train_domain": "Domain adapter", "train_task": "Task adapter", "align": "Preference adapter"}
 """Train stage to what it makes."""
 
 
 def training(material: Material) -> Section:
     """Loss curves and what they cost in tokens."""
     base = material.report("base", BaseReport)
-    reports = {name: material.report(stage, TrainReport) for stage, name in STAGES.items()}
+    reports = {STAGES[stage]: material.report(stage, TrainReport) for stage in ("train_domain", "train_task")}
+    aligned = material.report("align", AlignReport)
     trained = {name: report.trained for name, report in reports.items() if isinstance(report, TrainReport)}
     blocks: list[Block] = [*_figures(base, trained), *_base(base)]
     for name, report in reports.items():
@@ -27,8 +30,9 @@ def training(material: Material) -> Section:
         "training",
         "Training",
         "The base model stays as it is; adapters are small sets of weights trained beside it on the mix above: one on "
-        "raw text of the domain, one on questions and answers.",
-        (*blocks, *_composed(material.report("compose", ComposeReport))),
+        "raw text of the domain, one on questions and answers, and one on pairs of a better and a worse answer, where "
+        "there are such pairs.",
+        (*blocks, *_aligned(aligned), *_composed(material.report("compose", ComposeReport))),
     )
 
 
@@ -86,6 +90,11 @@ def _adapter(name: str, done: Trained | None) -> list[Block]:
     halved = f"Memory ran out on the way: from then on {done.rows_at_once} sequences went through the model at once."
     notes = [*([repeated] if done.repeated else []), *([halved] if done.halved else [])]
     return [Facts(rows), *(Note(note, "warning") for note in notes)]
+
+
+def _aligned(report: AlignReport | Missing) -> list[Block]:
+    trained = report.trained if isinstance(report, AlignReport) else None
+    return [*(_adapter(STAGES["align"], trained) if trained else []), *preferring(report)]
 
 
 def _penalty(done: Trained) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ Below the edge, functions receive their own section and `common`, never the whol
 from __future__ import annotations
 
 from acclimate.core.params.chat import ChatModel, Criterion, JudgeParams, Juror
-from acclimate.core.params.contamination import DecontaminateParams
+from acclimate.core.params.contamination import DecontaminateParams, Preferences
 from acclimate.core.params.data import (
     CleanParams,
     DedupParams,
@@ -36,6 +36,7 @@ from acclimate.core.params.ingest import (
     Source,
 )
 from acclimate.core.params.model import (
+    AlignParams,
     BaseParams,
     ComposeParams,
     GateParams,
@@ -55,6 +56,7 @@ from acclimate.core.params.release import (
 )
 
 __all__ = [
+    "AlignParams",
     "AnySource",
     "BaseParams",
     "ChatModel",
@@ -81,6 +83,7 @@ __all__ = [
     "ObserveParams",
     "PackageParams",
     "Params",
+    "Preferences",
     "PythonDocsSource",
     "QuantizeParams",
     "Reading",

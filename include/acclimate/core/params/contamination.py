@@ -38,6 +38,17 @@ class Benchmark(Section):
         return self
 
 
+class Preferences(Section):
+    """Pairs of answers of which one is preferred, for the stage align: files of one form."""
+
+    path: InputPath
+    """Of a file, or a pattern that several match."""
+    prompt: FieldPath | None = None
+    """What both answer; None where both are whole dialogues, and what they begin with alike is the prompt."""
+    chosen: FieldPath
+    rejected: FieldPath
+
+
 class DecontaminateParams(Section):
     """Overlap of training text with evaluation text, in words, in wording and in meaning."""
 
@@ -47,6 +58,7 @@ class DecontaminateParams(Section):
     validation: Consequence
     boilerplate_documents: Count
     benchmarks: list[Benchmark]
+    preferences: Preferences | None
     rephrased: Consequence
     embedder: Annotated[str, Field(min_length=1)]
     similarity: Similarity

@@ -24,6 +24,7 @@ from acclimate.core.params.evaluation import EvaluationSetParams
 from acclimate.core.params.fields import CommonParams, Section
 from acclimate.core.params.ingest import IngestParams
 from acclimate.core.params.model import (
+    AlignParams,
     BaseParams,
     ComposeParams,
     GateParams,
@@ -60,6 +61,7 @@ class Params(Section):
     training: TrainingParams
     train_domain: TrainDomainParams
     train_task: TrainTaskParams
+    align: AlignParams
     compose: ComposeParams
     gate: GateParams
     judge: JudgeParams
@@ -88,6 +90,15 @@ class Params(Section):
                 "training.strategy is dora and train_task.start_from is base: two DoRA adapters trained side by side "
                 "do not add up to one. Set start_from to domain, strategy to lora or rslora, or one stage's enabled "
                 "to false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _there_is_something_to_prefer(self) -> Params:
+        if self.align.enabled and self.decontaminate.preferences is None:
+            raise ValueError(
+                "align.enabled is true and decontaminate.preferences is null, so there are no pairs of answers to "
+                "learn from: name their files there, or set enabled to false"
             )
         return self
 

@@ -53,7 +53,7 @@ class ScoreParams(Section):
 
 
 class TrainingParams(Section):
-    """What both train stages train beside the base, and how."""
+    """What the train stages train beside the base, and how."""
 
     strategy: Literal["lora", "rslora", "dora"]
     rank: Count
@@ -91,6 +91,13 @@ class TrainTaskParams(StepsParams):
     start_from: Literal["domain", "base"]
     template: Literal["plain", "alpaca", "chatml", "llama3", "model"]
     replay_share: Annotated[float, Field(ge=0, lt=1)]
+
+
+class AlignParams(StepsParams):
+    """Preference tuning: pairs of answers, of which one is to become likelier than the other."""
+
+    beta: Annotated[float, Field(gt=0)]
+    held_out_share: Annotated[float, Field(gt=0, lt=1)]
 
 
 class ComposeParams(Section):

@@ -1,9 +1,9 @@
 """Which files below inputs/ a source reads: those its pattern names, in order of path.
 
-Names that begin with a dot are passed over, notes of whoever put the files there, and so is what is not for training:
-this folder's README, what models are judged by in evaluation/, tasks/ and behaviour/, and for a source of files the
-mirrors in fetched/. A symbolic link that leads out of inputs/ is refused, because DVC would not see a change behind it,
-and neither would a reader of params.yaml.
+Names that begin with a dot are passed over, notes of whoever put the files there, and so is what no document is made
+of: this folder's README, what models are judged by in evaluation/, tasks/ and behaviour/, the pairs of answers in
+preference/, and for a source of files the mirrors in fetched/. A symbolic link that leads out of inputs/ is refused,
+because DVC would not see a change behind it, and neither would a reader of params.yaml.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from acclimate.core.errors import UserError
 from acclimate.core.params import FilesSource, Reading
 from acclimate.data.sources.content import Fault, is_utf8
 
-_NOT_FOR_TRAINING = ("README.md", "evaluation", "tasks", "behaviour")
+_NOT_FOR_TRAINING = ("README.md", "evaluation", "tasks", "behaviour", "preference")
 _FETCHED = "fetched"
 """Each folder in it is the mirror of one remote source, and that source's alone to read."""
 
