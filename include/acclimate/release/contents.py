@@ -34,8 +34,10 @@ RUNTIME = (
     *("bentoml", "cryptography", "fastapi", "jinja2", "model-signing", "prometheus-client", "pydantic", "pyopenssl"),
     *("torch", "transformers", "tokenizers", "safetensors"),
 )
-"""What the service imports (pyopenssl: model-signing 1.1.1 does, and does not ask for it); with all that these need,
-pinned to what the model was judged with."""
+"""What the service imports; with all that these need, pinned to what the model was judged with.
+
+model-signing 1.1.1 imports pyopenssl and does not ask for it.
+"""
 GPTQ = ("gptqmodel", "optimum")
 """Besides, for a model that was quantised with GPTQ."""
 SBOM = "sbom.cdx.json"
