@@ -285,6 +285,7 @@ ACTIONS: dict[str, Action] = {
     ),
     "endpoint": Action("acclimate.release.endpoint", "serve the champion, and follow the alias when it moves"),
     "keys": Action("acclimate.release.api_keys", "make, list and revoke the endpoint's API keys"),
+    "plan": Action("acclimate.model.plan", "say what training will need before it runs: memory by part, tokens, time"),
     "score": Action("acclimate.model.predictions", "score stored predictions of any model against references"),
     "judge": Action("acclimate.model.judge", "ask a jury of language models which of two models answers better"),
     "collect": Action("acclimate.watch.collect", "gather what the endpoint was asked"),

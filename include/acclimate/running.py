@@ -55,7 +55,7 @@ def run_stage(name: str, *, started: float) -> Report:
         require_checked(Path(stage.inputs[keyword]), dataset=TRAINING_SET, checked=CHECKED_AGAINST, params=dials)
     require_free_disk(Path(), params.common.min_free_disk_mb)
     _let_waiting_threads_sleep()
-    _keep_libraries_quiet()
+    keep_libraries_quiet()
     sections = [params.section(section) for section in stage.sections]
     if getattr(sections[0], "enabled", True):  # a stage that is off loads nothing
         for library in stage.libraries:
@@ -97,7 +97,7 @@ def _let_waiting_threads_sleep() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def _keep_libraries_quiet() -> None:
+def keep_libraries_quiet() -> None:
     """Silence what libraries say about themselves, so that a stage's own lines stand out (TQDM_DISABLE=0: bars back).
 
     torchao (with gptqmodel) reports on import which of its GPU kernels do not fit, torch that torchao registers

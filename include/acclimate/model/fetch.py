@@ -11,6 +11,7 @@ import math
 import os
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from acclimate.core.errors import UserError
@@ -45,19 +46,32 @@ def fetch(model: str, revision: str | None, out: Path) -> str:
     Raises:
         UserError: if it cannot be had, or not in a form that is safe to load.
     """
-    if Path(model).is_dir():
-        source, origin = Path(model), f"copied from the folder {Path(model).resolve().name}"
-    elif re.fullmatch(r"[\w.-]+/[\w.-]+", model) and not model.startswith("."):
-        source, origin = _download(model, revision), f"downloaded from the hub, commit {revision}"
-    else:
-        raise UserError(
-            f"base.model is {model!r}: no such folder, and not a hub id",
-            why="there is no model to adapt",
-            fix="write local:tiny, the path of a folder, or owner/name in params.yaml",
-        )
+    source, origin = located(model, revision, PATTERNS)
     _copy(source, out)
     _require_loadable(model, out)
     return origin
+
+
+def located(model: str, revision: str | None, patterns: Sequence[str]) -> tuple[Path, str]:
+    """The folder that holds the model called `model`, and where it came from in words.
+
+    Args:
+        model: a folder, or a hub id ("owner/name").
+        revision: the commit a hub id is pinned to, 40 hex digits.
+        patterns: of a hub repository, the files to download.
+
+    Raises:
+        UserError: if there is no such model, or it cannot be had.
+    """
+    if Path(model).is_dir():
+        return Path(model), f"copied from the folder {Path(model).resolve().name}"
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", model) and not model.startswith("."):
+        return _download(model, revision, patterns), f"downloaded from the hub, commit {revision}"
+    raise UserError(
+        f"base.model is {model!r}: no such folder, and not a hub id",
+        why="there is no model to adapt",
+        fix="write local:tiny, the path of a folder, or owner/name in params.yaml",
+    )
 
 
 def parameters(folder: Path) -> int:
@@ -71,7 +85,7 @@ def parameters(folder: Path) -> int:
     return total
 
 
-def _download(model: str, revision: str | None) -> Path:
+def _download(model: str, revision: str | None, patterns: Sequence[str]) -> Path:
     """The local snapshot of a hub repository at one commit, downloaded if it is not in the cache yet."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -83,7 +97,7 @@ def _download(model: str, revision: str | None) -> Path:
             fix="set base.revision to a commit hash of 40 hex digits, from the repository's history",
         )
     try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=list(PATTERNS)))
+        return Path(snapshot_download(model, revision=revision, allow_patterns=list(patterns)))
     except LocalEntryNotFoundError:
         raise UserError(
             f"the hub could not be reached for {model}, and this commit is not in the local cache",

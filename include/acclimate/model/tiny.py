@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
-    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     from acclimate.core.params import BaseParams
 
@@ -57,22 +57,27 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, sequence_tokens: int)
 
 def new_model(params: BaseParams, vocabulary: int) -> LlamaForCausalLM:
     """An untrained Llama with random weights (the seed is the caller's) and tied embeddings."""
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import LlamaForCausalLM
 
-    return LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=vocabulary,
-            hidden_size=params.hidden,
-            intermediate_size=3 * params.hidden,  # SwiGLU: three matrices of 3 cost about what two of 4 did
-            num_hidden_layers=params.layers,
-            num_attention_heads=params.heads,
-            num_key_value_heads=params.heads,
-            max_position_embeddings=params.sequence_tokens,
-            tie_word_embeddings=True,
-            bos_token_id=0,
-            eos_token_id=1,
-            pad_token_id=2,
-        )
+    return LlamaForCausalLM(new_config(params, vocabulary))
+
+
+def new_config(params: BaseParams, vocabulary: int) -> LlamaConfig:
+    """The shape of the embedded model."""
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=params.hidden,
+        intermediate_size=3 * params.hidden,  # SwiGLU: three matrices of 3 cost about what two of 4 did
+        num_hidden_layers=params.layers,
+        num_attention_heads=params.heads,
+        num_key_value_heads=params.heads,
+        max_position_embeddings=params.sequence_tokens,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=2,
     )
 
 

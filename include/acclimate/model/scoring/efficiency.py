@@ -15,11 +15,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from acclimate.model.generation import complete
+
+if TYPE_CHECKING:
+    import torch
 
 EFFICIENCY = "efficiency.json"
 """In the folder of timings."""
@@ -64,7 +67,7 @@ def measure(model: Any, tokenizer: Any, prompts: Sequence[str], *, new_tokens: i
     alone = [1000 * seconds([tokens], 1)[0] for tokens in encoded]
     together, generated = seconds(encoded, batch_items)
     return Efficiency(
-        machine=machine(model),
+        machine=machine(model.device),
         requests=len(encoded),
         latency_p50_ms=round(float(np.quantile(alone, 0.5)), 1),
         latency_ms=round(float(np.quantile(alone, 0.95)), 1),
@@ -73,12 +76,12 @@ def measure(model: Any, tokenizer: Any, prompts: Sequence[str], *, new_tokens: i
     )
 
 
-def machine(model: Any) -> str:
-    """What computes: the GPU, or the CPU with the threads that the model may use of it."""
+def machine(device: torch.device) -> str:
+    """What computes: the GPU, or the CPU with the threads that a model may use of it."""
     import torch
 
-    if model.device.type == "cuda":
-        return str(torch.cuda.get_device_name(model.device))
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,0 +1,48 @@
+"""What the endpoint will hold: the weights, and for every request the keys and values of the tokens read so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
+
+    from acclimate.core.params import PackageParams, QuantizeParams
+    from acclimate.model.plan.machine import Machine
+    from acclimate.model.plan.tracing import Traced
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Bytes of the served model, over what its process holds once its libraries are loaded."""
+
+    weights: int
+    cache_per_request: int
+    """Of one request that is as long as `package` allows."""
+    tokens: int
+    """Of such a request: prompt and answer."""
+
+
+def serving(
+    config: PreTrainedConfig, model: Traced, package: PackageParams, quantize: QuantizeParams, machine: Machine
+) -> Serving:
+    """What release/weights.py will load on this machine, and the cache of one request."""
+    tokens = package.max_prompt_tokens + package.max_new_tokens
+    cuda = machine.device == "cuda"
+    width = 2 if cuda else 4
+    linear = float(width)
+    if cuda and package.weights == "quantized":  # a CPU unpacks
+        linear = quantize.bits / 8 + (2 + quantize.bits / 8) / quantize.group_size
+    weights = round(model.linear * linear) + (model.parameters - model.linear) * width
+    return Serving(weights, tokens * cache_per_token(config) * width, tokens)
+
+
+def cache_per_token(config: PreTrainedConfig) -> int:
+    """Numbers kept per token: keys and values of every layer (Pope et al. 2022, section 2.1).
+
+    Where several heads share their keys, those count once (Ainslie et al. 2023).
+    """
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return int(2 * config.num_hidden_layers * heads * size)
