@@ -21,8 +21,9 @@ from acclimate.data.evaluation.examples import Example, read_examples
 from acclimate.model.behaviour.failing import NAME as BEHAVIOUR
 from acclimate.model.behaviour.failing import asked, case_rows
 from acclimate.model.behaviour.suites import read_cases
+from acclimate.model.device import on_device
 from acclimate.model.harness import language_model
-from acclimate.model.score import CLOZE_TASKS, TEXT_TASKS, on_device
+from acclimate.model.score import CLOZE_TASKS, TEXT_TASKS
 from acclimate.model.scoring.dimensions import Assessment, Found, Rows, sum_up
 from acclimate.model.scoring.efficiency import EFFICIENCY, measure
 from acclimate.model.scoring.lm_tasks import Item, Row, Task, choice_row, run

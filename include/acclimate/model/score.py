@@ -23,6 +23,7 @@ import numpy as np
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_jsonl, write_jsonl
+from acclimate.model.device import on_device
 from acclimate.model.harness import language_model
 from acclimate.model.scoring.lm_tasks import Item, Task, choice_row, run
 from acclimate.model.statistics import bootstrap_totals, cluster_totals, percentile_interval, wilson_interval
@@ -71,13 +72,6 @@ def score(
         write_jsonl(out / f"{task.name}.jsonl", rows)
         summaries[task.name] = summarise(rows, seed=seed)
     return summaries
-
-
-def on_device(model: Any) -> Any:
-    """`model` on the GPU if there is one, else where it is."""
-    import torch
-
-    return model.cuda() if torch.cuda.is_available() and model.device.type == "cpu" else model
 
 
 def summarise(rows: list[Row], *, seed: int) -> Summary:

@@ -44,7 +44,8 @@ def test_a_plan_says_what_it_will_take_and_how_long(params: Params, config: Llam
     assert (domain.stage, domain.tokens) == ("train_domain", 150 * 4 * 256)
     assert (domain.rows_at_once, domain.passes) == (4, 1)
     assert domain.peak == sum(domain.memory.values()) > domain.memory["activations"] > 0
-    assert domain.seconds is not None and task.seconds is not None
+    assert domain.seconds is not None
+    assert task.seconds is not None
     assert domain.seconds == pytest.approx(3 * task.seconds, rel=0.05)
     assert found.advice == []
     shown = table(found)

@@ -13,7 +13,7 @@ from acclimate.model.plan.alive import Alive
 from acclimate.model.plan.base_config import cut_down
 from acclimate.model.plan.tracing import DEEP, Pass, one_pass, step_of_all_layers, traced
 from acclimate.model.precision import has_bfloat16
-from acclimate.model.training.adapting import prepared
+from acclimate.model.training.adapting import adapter_beside
 from acclimate.model.training.lora import with_adapter
 
 ONE = Pass(rows=2, tokens=32, learned=1.0, passes=1)
@@ -31,7 +31,7 @@ def test_parameters_are_those_of_the_trained_model(config: LlamaConfig, training
 def test_weights_adapter_and_optimiser_take_what_they_do_in_training(
     config: LlamaConfig, training_params: TrainingParams
 ) -> None:
-    model = prepared(AutoModelForCausalLM.from_config(config), training_params).train()
+    model = adapter_beside(AutoModelForCausalLM.from_config(config), training_params).train()
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad])
     one_pass(model, ONE)
     optimizer.step()
@@ -63,7 +63,7 @@ def test_a_checkpointed_layer_keeps_its_input_alone(config: LlamaConfig, trainin
 
 def test_fake_tensors_take_what_real_ones_do(config: LlamaConfig, training_params: TrainingParams) -> None:
     checkpointed = training_params.model_copy(update={"gradient_checkpointing": True})
-    model = prepared(AutoModelForCausalLM.from_config(config), checkpointed).train()
+    model = adapter_beside(AutoModelForCausalLM.from_config(config), checkpointed).train()
     with Alive(model, config.vocab_size) as alive:
         one_pass(model, ONE)
     planned = traced(config, checkpointed, ONE)

@@ -16,9 +16,10 @@ from acclimate.model.device import found
 from acclimate.model.plan.base_config import cut_down
 from acclimate.model.plan.growth import Growth
 from acclimate.model.plan.tracing import Pass, Traced, traced
-from acclimate.model.training.adapting import prepared
+from acclimate.model.training.adapting import adapter_beside
 from acclimate.model.training.batches import Batches
 from acclimate.model.training.loop import Dials, fit
+from acclimate.model.training.losses import of_tokens
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -90,7 +91,7 @@ def _random_model(config: PreTrainedConfig, training: TrainingParams) -> PeftMod
 
     with torch.device(found()):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    return prepared(model, training)
+    return adapter_beside(model, training)
 
 
 def _seconds(model: PeftModel, one: Pass, *, steps: int) -> float:
@@ -100,7 +101,8 @@ def _seconds(model: PeftModel, one: Pass, *, steps: int) -> float:
     size = (steps, one.rows, one.tokens)
     ids = np.random.default_rng(0).integers(model.config.vocab_size, size=size)
     positions = np.broadcast_to(np.arange(one.tokens), size).copy()
-    dials = Dials("plan", 1e-6, "linear", warmup_steps=0, rows_at_once=one.rows, separate=one.separate)
+    objective = of_tokens(model, Batches(ids, ids, positions, padding=0), separate=one.separate)
+    dials = Dials("plan", 1e-6, "linear", warmup_steps=0, rows_at_once=one.rows)
     began = time.perf_counter()
-    fit(model, Batches(ids, ids, positions, padding=0), dials)  # reads every loss, so a GPU has finished, too
+    fit(model, objective, dials)  # reads every loss, so a GPU has finished, too
     return time.perf_counter() - began

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from acclimate.model.device import found
 from acclimate.model.plan.base_config import cut_down
 from acclimate.model.precision import autocast
-from acclimate.model.training.adapting import prepared
+from acclimate.model.training.adapting import adapter_beside
 
 if TYPE_CHECKING:
     import torch
@@ -122,10 +122,11 @@ def step_of_all_layers(config: PreTrainedConfig, training: TrainingParams, one: 
     from torch._subclasses.fake_tensor import FakeTensorMode
 
     from acclimate.model.plan.alive import Alive
+    from acclimate.model.training.fused import fused
 
     model = _meta_model(config, training)
     passes = min(one.passes, 2)  # a third finds the same gradients there as the second
-    with FakeTensorMode(), torch.device(found()):
+    with fused(model), FakeTensorMode(), torch.device(found()):
         _fake(model)
         with Alive(model, config.vocab_size) as alive:
             for _ in range(passes):
@@ -142,7 +143,7 @@ def _meta_model(config: PreTrainedConfig, training: TrainingParams) -> PeftModel
     AttentionInterface.register(CAUSAL, sdpa_attention_forward)
     with torch.device("meta"):
         bare = AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation=CAUSAL)
-        return prepared(bare, training).train()
+        return adapter_beside(bare, training).train()
 
 
 def _fake(model: torch.nn.Module) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from acclimate.core.files import sha256
 from acclimate.model.adapter import WEIGHTS
+from acclimate.model.device import on_device
 from acclimate.model.packing import final_loss, thinned
 from acclimate.model.precision import has_bfloat16
 from acclimate.model.training.checkpoints import Journal, digest
@@ -82,7 +83,7 @@ def adapt(
     """Train a fresh adapter beside `model` on texts, write it to `out` and say how it went.
 
     Args:
-        model: stays as it is.
+        model: stays as it is; where there is a GPU, it moves there.
         material: what it is trained on.
         settings: how.
         out: an empty directory.
@@ -90,7 +91,7 @@ def adapt(
             remove it once what is in `out` is safe.
         restraint: what is added to the loss, if anything.
     """
-    adapted = adapter_beside(model, settings.training)
+    adapted = adapter_beside(on_device(model), settings.training)
     objective = of_tokens(adapted, material.batches, separate=settings.training.separate_texts)
     penalty = restraint.on(adapted) if restraint else None
     trained = train(adapted, objective, _read(material), settings, out=out, checkpoints=checkpoints, penalty=penalty)
@@ -121,11 +122,8 @@ def train(
     penalty: Penalty | None = None,
 ) -> Trained:
     """Lower `objective` by the adapter of `adapted`, write that to `out` and say how it went."""
-    from acclimate.model.training.fused import fused
-
     journal = Journal(checkpoints, _fingerprint(read, settings), settings.training.checkpoint_steps)
-    with fused(adapted):
-        fitted = fit(adapted, objective, _dials(settings), journal=journal, penalty=penalty)
+    fitted = fit(adapted, objective, _dials(settings), journal=journal, penalty=penalty)
     require_finite(adapted, settings.stage.steps, settings.section)
     save(adapted, out)
     return _trained(adapted, read, settings, fitted, sha256(out / WEIGHTS))

@@ -99,17 +99,20 @@ def fit(
     Raises:
         UserError: if a loss or a gradient stops being a number, training diverges, or memory runs out twice.
     """
+    from acclimate.model.training.fused import fused
+
     run = _Run(model, objective, dials, penalty, _optimizer(model, dials), dials.rows_at_once)
     if journal is not None and (found := journal.resume(model, run.optimizer)):
         run.losses, run.rows_at_once, run.halved = found.losses, found.rows_at_once, found.halved
     steps = objective.steps
     model.train()
-    bar = progress(range(len(run.losses), steps), "training", unit="step")
-    for step in bar:
-        _step(run, step)
-        bar.set_postfix(loss=f"{run.losses[-1]:.3f}", refresh=False)
-        if journal is not None and journal.due(step + 1, steps):
-            journal.write(Position(step + 1, run.losses, run.rows_at_once, run.halved), model, run.optimizer)
+    with fused(model):
+        bar = progress(range(len(run.losses), steps), "training", unit="step")
+        for step in bar:
+            _step(run, step)
+            bar.set_postfix(loss=f"{run.losses[-1]:.3f}", refresh=False)
+            if journal is not None and journal.due(step + 1, steps):
+                journal.write(Position(step + 1, run.losses, run.rows_at_once, run.halved), model, run.optimizer)
     model.eval()
     return Fitted(run.losses, run.rows_at_once, run.halved)
 
