@@ -14,6 +14,7 @@ from acclimate.model.plan.base_config import cut_down
 from acclimate.model.plan.tracing import DEEP, Pass, one_pass, step_of_all_layers, traced
 from acclimate.model.precision import has_bfloat16
 from acclimate.model.training.adapting import adapter_beside
+from acclimate.model.training.fused import fused
 from acclimate.model.training.lora import with_adapter
 
 ONE = Pass(rows=2, tokens=32, learned=1.0, passes=1)
@@ -64,7 +65,7 @@ def test_a_checkpointed_layer_keeps_its_input_alone(config: LlamaConfig, trainin
 def test_fake_tensors_take_what_real_ones_do(config: LlamaConfig, training_params: TrainingParams) -> None:
     checkpointed = training_params.model_copy(update={"gradient_checkpointing": True})
     model = adapter_beside(AutoModelForCausalLM.from_config(config), checkpointed).train()
-    with Alive(model, config.vocab_size) as alive:
+    with fused(model), Alive(model, config.vocab_size) as alive:
         one_pass(model, ONE)
     planned = traced(config, checkpointed, ONE)
     parts = ("activations", "logits and loss", "gradients")
