@@ -99,7 +99,7 @@ def home_folder(tmp_path: Path, migrated_database: Path, monkeypatch: pytest.Mon
     (home / ".acclimate/mlflow").mkdir(parents=True)
     shutil.copyfile(migrated_database, home / ".acclimate/mlflow/mlflow.db")
     monkeypatch.setenv("ACCLIMATE_HOME", str(home))
-    for name in ("MLFLOW_TRACKING_URI", "ACCLIMATE_ENDPOINT_URL", "ACCLIMATE_REQUEST_LOG"):
+    for name in ("MLFLOW_TRACKING_URI", "ACCLIMATE_ENDPOINT_URL", "ACCLIMATE_ENDPOINT_KEY"):
         monkeypatch.delenv(name, raising=False)
     return home
 

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from acclimate.core.params import EndpointParams
 from acclimate.serving.access import Access
@@ -18,6 +20,8 @@ from acclimate.serving.app import build
 from acclimate.serving.batching import Batcher
 from acclimate.serving.generation import Completion, Row
 from acclimate.serving.models import Model
+from acclimate.serving.openai_requests import ChatRequest, CompletionRequest
+from acclimate.serving.plain import Ask, Batch
 from acclimate.serving.roster import Roster
 from acclimate.serving.state import Packaged, Serving
 
@@ -51,6 +55,7 @@ def broken(_: Model, rows: list[Row]) -> list[Completion]:
 
 def toy(packaged: Packaged) -> Model:
     manifest = {"model": "m", "version": packaged.version, "max_prompt_tokens": 8, "max_new_tokens": 4}
+    manifest |= {"prompt": "{question}", "sha256": "a" * 64}
     network = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=0))
     return Model(manifest, network, Letters())
 
@@ -88,6 +93,10 @@ async def ask(
     except RuntimeError:
         assert sent, "what the model raised goes to the log, after the client was answered"
     return sent[0]["status"], dict(sent[0]["headers"]), b"".join(part.get("body", b"") for part in sent[1:])
+
+
+def echo(model: Model, rows: list[Row]) -> list[Completion]:
+    return [Completion(model.text(row.prompt.tokens), len(row.prompt.tokens), "stop") for row in rows]
 
 
 @pytest.fixture(autouse=True)
@@ -158,6 +167,48 @@ def test_when_too_many_wait_the_next_is_told_when_to_come_again() -> None:
         gone.set()
         await asyncio.gather(*waiting, late)
         assert all(row.given_up for row in ROWS)
+        running.cancel()
+
+    asyncio.run(scenario())
+
+
+REQUESTS = {
+    "/api/v1/generate": Ask,
+    "/api/v1/generate/batch": Batch,
+    "/v1/completions": CompletionRequest,
+    "/v1/chat/completions": ChatRequest,
+}
+
+
+def messages(content: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(st.fixed_dictionaries({"role": st.just("user"), "content": content}), min_size=1, max_size=2)
+
+
+texts = st.text(st.characters(codec=None), max_size=9)  # lone surrogates too
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | texts
+    | st.sampled_from(["m", "user", "1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3) | messages(inner),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_body_makes_it_fail(data: st.DataObject) -> None:
+    path, kind = data.draw(st.sampled_from([*REQUESTS.items()]))
+    fields = st.dictionaries(st.sampled_from([*kind.model_fields]) | texts, anything, max_size=6)
+    bodies = [data.draw(anything | fields), {"model": "m", "prompt": "a", "messages": [], **data.draw(fields)}]
+
+    async def scenario() -> None:
+        app, _, running = await served(echo)
+        for body in bodies:
+            status, _, said = await ask(app, path, body)
+            assert status in (200, 404, 422), (body, said)
         running.cancel()
 
     asyncio.run(scenario())
