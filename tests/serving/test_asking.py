@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from acclimate.core.params import EndpointParams
 from acclimate.serving.access import Access
@@ -172,7 +173,7 @@ def test_when_too_many_wait_the_next_is_told_when_to_come_again() -> None:
     asyncio.run(scenario())
 
 
-REQUESTS = {
+REQUESTS: dict[str, type[BaseModel]] = {
     "/api/v1/generate": Ask,
     "/api/v1/generate/batch": Batch,
     "/v1/completions": CompletionRequest,
