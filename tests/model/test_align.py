@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -24,12 +25,14 @@ from acclimate.core.params import (
     TrainingParams,
     TrainTaskParams,
 )
+from acclimate.data.contamination.preferences import common_beginning
 from acclimate.data.seeded import chance
 from acclimate.model import align, compose
 from acclimate.model.adapter import attach, load_adapted, load_tokenizer
 from acclimate.model.align import AlignReport, Preferred, preferred
 from acclimate.model.training.report import Trained
 
+HARMLESS = Path(__file__).parents[3] / "shared/data/preference/hh_rlhf_harmless/test.jsonl.gz"
 COMPOSE = ComposeParams(combination="cat", domain_weight=1.0, task_weight=1.0, density=0.5)
 NOUNS = ("size", "name", "mode", "owner", "root", "sum", "mean", "axis")
 OFF = {"off": "switched off by a test"}
@@ -305,3 +308,40 @@ def test_pairs_of_one_prompt_count_as_one_for_the_test() -> None:
     margins = np.array([1.0, 1.0, 1.0, 1.0])
     assert preferred(margins, ["a", "b", "c", "d"], seed=1).p_value == pytest.approx(1 / 16)
     assert preferred(margins, ["a", "a", "a", "a"], seed=1).p_value == pytest.approx(1 / 2)
+
+
+@pytest.mark.skipif(not HARMLESS.is_file(), reason="the preference data beside the project is not there")
+def test_real_preferences_are_learned_on_prompts_not_tuned_on(
+    align_params: AlignParams,
+    task_params: TrainTaskParams,
+    training_params: TrainingParams,
+    common: CommonParams,
+    given: dict[str, Path],
+    tmp_path: Path,
+) -> None:
+    """Short dialogues of Anthropic's hh-rlhf (Bai et al. 2022): which of two answers people found less harmful."""
+    with gzip.open(HARMLESS, "rt", encoding="utf-8") as lines:
+        spoken = [one for one in map(json.loads, lines) if len(one["chosen"]) + len(one["rejected"]) < 900]
+    whole = [(common_beginning(one["chosen"], one["rejected"]), one) for one in spoken]
+    rows = [
+        row(prompt, one["chosen"][len(prompt) :], one["rejected"][len(prompt) :], dialogue=True)
+        for prompt, one in whole
+    ]
+    write_jsonl(tmp_path / "harmless.jsonl", rows)
+    dials = {"steps": 60, "sequence_tokens": 224, "batch_sequences": 8, "held_out_share": 0.4, "learning_rate": 0.003}
+    _, found = done(
+        align.run(
+            align_params.model_copy(update=dials),
+            COMPOSE,
+            task_params,
+            training_params.model_copy(update={"rank": 8, "alpha": 16}),
+            common,
+            **{**given, "pairs": tmp_path / "harmless.jsonl"},
+            out=tmp_path,
+            checkpoints=tmp_path / "checkpoints",
+        )
+    )
+    print(found)
+    assert found.margin > 0
+    assert found.p_value < 0.01
+    assert found.margin_low > 0
