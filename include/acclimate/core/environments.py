@@ -39,9 +39,11 @@ def make(home: Path, requirements: Path, options: Sequence[str] = ()) -> Path:
     with locked(home.with_name(f".{home.name}.lock")):
         if made(home, requirements) is None:
             shutil.rmtree(home, ignore_errors=True)
-            subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-            pip = [str(home / "bin/pip"), "install", "--quiet", "--no-cache-dir", *options, "-r", str(requirements)]
-            subprocess.run(pip, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            # Filled by our own pip: to put one into each environment takes longer than some need to be filled.
+            subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
+            pip = [sys.executable, "-m", "pip", "--python", str(home / "bin/python"), "install", "--quiet"]
+            command = [*pip, "--no-cache-dir", *options, "-r", str(requirements)]
+            subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             shutil.copyfile(requirements, _mark(home))
     return home / "bin/python"
 
