@@ -316,7 +316,7 @@ def failing_gate() -> GateReport:
     return judge(BASE)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def write_run() -> Callable[[Path, dict[str, Any]], Path]:
     """Write reports, rejects, timings and dials of a run below a folder, and return the folder."""
     return _write_run

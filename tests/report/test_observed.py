@@ -103,13 +103,18 @@ def pair() -> tuple[Assessment, Assessment]:
     return assessed(3, trained=False), assessed(6, trained=True)
 
 
-@pytest.fixture
-def html(tmp_path: Path, reports: Reports, write_run: Write, pair: tuple[Assessment, Assessment]) -> str:
+@pytest.fixture(scope="module")
+def html(
+    tmp_path_factory: pytest.TempPathFactory,
+    whole_run: Reports,
+    write_run: Write,
+    pair: tuple[Assessment, Assessment],
+) -> str:
     shown = {
-        "baseline": replace(reports["baseline"], observed=pair[0]),
-        "evaluate": replace(reports["evaluate"], observed=pair[1]),
+        "baseline": replace(whole_run["baseline"], observed=pair[0]),
+        "evaluate": replace(whole_run["evaluate"], observed=pair[1]),
     }
-    run = write_run(tmp_path, reports | shown)
+    run = write_run(tmp_path_factory.mktemp("page"), whole_run | shown)
     write_json(
         run / "timings/efficiency.json", asdict(Efficiency("A CPU, 2 of 2 threads", 8, 410.2, 598.7, 950.0, 1200.0))
     )

@@ -24,10 +24,10 @@ Reports = dict[str, Any]
 Write = Callable[[Path, Reports], Path]
 
 
-@pytest.fixture
-def html(tmp_path: Path, reports: Reports, write_run: Write) -> str:
+@pytest.fixture(scope="module")
+def html(tmp_path_factory: pytest.TempPathFactory, whole_run: Reports, write_run: Write) -> str:
     """The page of a run of which every stage has reported and the gate has passed."""
-    return render(compose(Material(write_run(tmp_path, reports))))
+    return render(compose(Material(write_run(tmp_path_factory.mktemp("page"), whole_run))))
 
 
 def test_an_empty_checkout_is_a_page_on_which_nothing_has_run(tmp_path: Path) -> None:
