@@ -280,6 +280,7 @@ ACTIONS: dict[str, Action] = {
         "list, compare, trace, pull, promote and roll back versions of the adapter",
         steps=("promote",),
     ),
+    "canary": Action("acclimate.release.canary", "let the challenger answer more and more users while it does no harm"),
     "serve": Action(
         "acclimate.release.serve", "wait until the endpoint serves the champion, and ask it something", timed=True
     ),

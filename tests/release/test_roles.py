@@ -23,43 +23,34 @@ def bento(version: str) -> str:
     return tag
 
 
-def versions() -> tuple[str | None, str | None, float]:
+def versions() -> tuple[str | None, str | None]:
     serving = now()
     return (
         serving.champion.version if serving.champion else None,
         serving.challenger.version if serving.challenger else None,
-        serving.share,
     )
 
 
 def test_champion_and_challenger_are_set_without_touching_each_other() -> None:
     set_champion(bento("1"))
-    set_challenger(bento("2"), share=0.05, salt="a")
+    set_challenger(bento("2"))
     set_champion(bento("1"))
-    assert versions() == ("1", "2", 0.05)
-    set_challenger(bento("2"), share=0.5, salt="a")
-    assert versions() == ("1", "2", 0.5)
+    assert versions() == ("1", "2")
     withdraw_challenger()
-    assert versions() == ("1", None, 0.0)
+    assert versions() == ("1", None)
 
 
 def test_a_challenger_that_becomes_champion_is_challenger_no_more() -> None:
     set_champion(bento("1"))
-    set_challenger(bento("2"), share=1.0, salt="a")
+    set_challenger(bento("2"))
     set_champion(bento("2"))
-    assert versions() == ("2", None, 0.0)
+    assert versions() == ("2", None)
 
 
 def test_without_a_champion_it_is_said_why() -> None:
     set_champion(bento("1"))
     set_champion(None, "pottery has no champion yet")
     assert (now().champion, now().why) == (None, "pottery has no champion yet")
-
-
-def test_a_share_beyond_all_is_refused() -> None:
-    with pytest.raises(ValueError, match="less than or equal to 1"):
-        set_challenger(bento("2"), share=1.5, salt="a")
-    assert now().challenger is None
 
 
 def test_what_has_not_changed_is_not_written_again() -> None:
@@ -72,4 +63,4 @@ def test_what_has_not_changed_is_not_written_again() -> None:
 def test_a_file_of_another_version_of_acclimate_is_begun_anew(home: Path) -> None:
     write_json(home / ".acclimate/endpoint/serving.json", {"alias": "champion"})
     set_champion(bento("1"))
-    assert versions() == ("1", None, 0.0)
+    assert versions() == ("1", None)

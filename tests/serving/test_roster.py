@@ -69,7 +69,7 @@ def test_without_a_champion_nobody_answers_and_it_is_said_why(path: Path) -> Non
         say(path, why="m has no champion yet")
         await until(lambda: roster.serving.why)
         with pytest.raises(NotReadyError, match="m has no champion yet"):
-            roster.pick(None, "anyone")
+            roster.pick(None)
 
     followed(path, scenario)
 
@@ -85,7 +85,7 @@ def test_the_old_model_serves_until_the_new_one_is_there_and_is_kept_for_who_beg
     async def scenario(roster: Roster) -> None:
         say(path, champion=ONE)
         await until(lambda: versions(roster) == {"champion": "1"})
-        _, old = roster.pick(None, "x")
+        _, old = roster.pick(None)
         with old.in_use():
             say(path, champion=TWO)
             await until(lambda: roster.loading == TWO)
@@ -108,13 +108,13 @@ def test_a_challenger_that_becomes_champion_is_not_loaded_again(path: Path) -> N
         return toy(packaged)
 
     async def scenario(roster: Roster) -> None:
-        say(path, champion=ONE, challenger=TWO, share=1.0, salt="s")
+        say(path, champion=ONE, challenger=TWO)
         await until(lambda: versions(roster) == {"champion": "1", "challenger": "2"})
-        role, model = roster.pick(None, "x")
+        role, model = roster.pick(None, "challenger")
         assert role == "challenger"
         say(path, champion=TWO)
         await until(lambda: versions(roster) == {"champion": "2"})
-        assert roster.pick(None, "x") == ("champion", model)
+        assert roster.pick(None) == ("champion", model)
 
     followed(path, scenario, load)
     assert loaded == ["1", "2"]
@@ -122,27 +122,27 @@ def test_a_challenger_that_becomes_champion_is_not_loaded_again(path: Path) -> N
 
 def test_a_withdrawn_challenger_gets_no_more_requests(path: Path) -> None:
     async def scenario(roster: Roster) -> None:
-        say(path, champion=ONE, challenger=TWO, share=1.0)
+        say(path, champion=ONE, challenger=TWO)
         await until(lambda: len(roster.serves) == 2)
         say(path, champion=ONE)
         await until(lambda: versions(roster) == {"champion": "1"})
-        assert roster.pick(None, "x")[0] == "champion"
+        assert roster.pick(None)[0] == "champion"
         with pytest.raises(UnknownModelError, match=r"'challenger' is not served; there are champion \(version 1\)"):
-            roster.pick("challenger", "x")
+            roster.pick("challenger")
 
     followed(path, scenario)
 
 
-def test_a_challenger_that_is_refused_leaves_its_share_to_the_champion(path: Path) -> None:
+def test_a_challenger_that_is_refused_is_named_with_the_reason_and_the_champion_answers(path: Path) -> None:
     def load(packaged: Packaged) -> Model:
         if packaged == TWO:
             raise UnfitError("the weights of version 2 are aaaa")
         return toy(packaged)
 
     async def scenario(roster: Roster) -> None:
-        say(path, champion=ONE, challenger=TWO, share=1.0)
+        say(path, champion=ONE, challenger=TWO)
         await until(lambda: roster.refused and roster.serves)
-        assert roster.pick(None, "x")[0] == "champion"
+        assert roster.pick(None)[0] == "champion"
         assert roster.refused == {TWO: "the weights of version 2 are aaaa"}
 
     followed(path, scenario, load)
@@ -182,7 +182,7 @@ def test_a_model_is_asked_for_by_role_or_version(path: Path) -> None:
     async def scenario(roster: Roster) -> None:
         say(path, champion=ONE, challenger=TWO)
         await until(lambda: len(roster.serves) == 2)
-        picked = {name: roster.pick(name, "x")[0] for name in ("champion", "challenger", "1", "2", "m:2")}
+        picked = {name: roster.pick(name)[0] for name in ("champion", "challenger", "1", "2", "m:2")}
         assert picked == {
             "champion": "champion",
             "challenger": "challenger",

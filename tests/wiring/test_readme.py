@@ -37,6 +37,7 @@ PAGES = (
     "docs/registry.md",
     "docs/release.md",
     "docs/serving.md",
+    "docs/canary.md",
     "docs/model.md",
     "docs/training.md",
     "inputs/README.md",

@@ -41,6 +41,14 @@ def condition(url: str) -> dict[str, Any] | None:
         return None
 
 
+def canary(url: str) -> dict[str, Any] | None:
+    """What the endpoint says of its canary, or None while nothing answers there or there is none."""
+    try:
+        return _json(f"{url}/api/v1/canary", None, timeout=5.0)
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return None
+
+
 def ask(url: str, question: str) -> dict[str, Any]:
     """The endpoint's answer to a question.
 

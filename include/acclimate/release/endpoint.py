@@ -27,6 +27,7 @@ from acclimate.core.files import write_json
 from acclimate.core.home import home
 from acclimate.core.params import EndpointParams, load
 from acclimate.release import api_keys
+from acclimate.release.canary.settling import settle
 from acclimate.release.client import KEY
 from acclimate.release.contents import SERVICE
 from acclimate.release.keys import trusted_key, trusted_path
@@ -96,6 +97,7 @@ def follow_alias(name: str) -> str:
 
     try:
         tag, why = champion_bento(name)
+        concluded = settle()
     except (UserError, MlflowException) as fault:
         # A registry that is down for a while is no reason to stop serving; neither is one not up yet.
         what = fault.what if isinstance(fault, UserError) else str(fault).splitlines()[0]
@@ -104,6 +106,8 @@ def follow_alias(name: str) -> str:
         set_champion(None, what)
         return f"{what}; waiting"
     set_champion(tag, why)
+    if concluded:
+        say(concluded)
     return f"serving {tag}" if tag else f"{why}: waiting"
 
 

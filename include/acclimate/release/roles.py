@@ -44,21 +44,21 @@ def set_champion(tag: str | None, why: str = "") -> Serving:
 
     def _crowned(before: Serving) -> Serving:
         overtaken = champion is not None and before.challenger == champion
-        challenger = {"challenger": None, "share": 0.0} if overtaken else {}
+        challenger = {"challenger": None} if overtaken else {}
         return before.model_copy(update={"champion": champion, "why": why, **challenger})
 
     return _change(_crowned)
 
 
-def set_challenger(tag: str, *, share: float, salt: str) -> Serving:
-    """Give the challenger's Bento a share of the requests (0-1), or another share if it has one already."""
-    fields = {"challenger": packaged(tag), "share": share, "salt": salt}
-    return _change(lambda before: Serving.model_validate({**dict(before), **fields}))
+def set_challenger(tag: str) -> Serving:
+    """Load this Bento beside the champion; what it is asked is for a canary to say."""
+    challenger = packaged(tag)
+    return _change(lambda before: before.model_copy(update={"challenger": challenger}))
 
 
 def withdraw_challenger() -> Serving:
-    """Give every request to the champion from now on; what the challenger has begun, it finishes."""
-    return _change(lambda before: before.model_copy(update={"challenger": None, "share": 0.0}))
+    """Unload the challenger; what it has begun, it finishes."""
+    return _change(lambda before: before.model_copy(update={"challenger": None}))
 
 
 def _change(make: Callable[[Serving], Serving]) -> Serving:

@@ -15,6 +15,8 @@ from starlette.exceptions import HTTPException
 from acclimate.core.params.endpoint import EndpointParams
 from acclimate.serving import health, openai_api, plain
 from acclimate.serving.batching import Batcher
+from acclimate.serving.canary import api as canary
+from acclimate.serving.canary.referee import Referee
 from acclimate.serving.faults import RefusedError, refusal, said_of
 from acclimate.serving.generation import complete
 from acclimate.serving.models import load, packaged_in
@@ -36,8 +38,10 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
     async def _running(app: FastAPI) -> AsyncIterator[None]:
         app.state.batcher, app.state.roster = Batcher(complete, settings.most_waiting), Roster(load)
         tasks = [asyncio.create_task(app.state.batcher.run())]
+        app.state.referee = Referee(places.canary if places is not None else None)
         if places is not None and places.serving.exists():
             tasks.append(asyncio.create_task(app.state.roster.follow(places.serving)))
+            tasks.append(asyncio.create_task(app.state.referee.follow(app.state.roster)))
         else:
             await app.state.roster.bring(Serving(champion=packaged_in(own)))
         yield
@@ -46,7 +50,7 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
 
     app = FastAPI(title="Acclimate", lifespan=_running, docs_url=None, redoc_url=None)
     app.state.settings, app.state.places = settings, places
-    for router in (health.router, plain.router, openai_api.router):
+    for router in (health.router, plain.router, openai_api.router, canary.router):
         app.include_router(router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _other)

@@ -7,9 +7,10 @@ the client hangs up; the model then stops writing for it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +25,7 @@ from acclimate.serving.places import append
 if TYPE_CHECKING:
     from acclimate.serving.access import Told
     from acclimate.serving.batching import Batcher, Ticket
+    from acclimate.serving.canary.referee import Draw
     from acclimate.serving.models import Model
     from acclimate.serving.prompts import Reading
 
@@ -31,6 +33,8 @@ GENERATED = Counter("acclimate_generated_tokens_total", "Tokens written", ["vers
 READ = Counter("acclimate_prompt_tokens_total", "Prompt tokens read", ["version"])
 
 T = TypeVar("T")
+
+logger = logging.getLogger("acclimate.endpoint")
 
 
 @dataclass(frozen=True)
@@ -53,23 +57,52 @@ class Exchange:
 
     batcher: Batcher
     ticket: Ticket
-    model: Model
     text: str
-    prompt_tokens: int
     told: Told
     seconds: float
     pieces: asyncio.Queue[str]
+    instead: Callable[[], tuple[Ticket, str]] | None = None
+    """Puts the request into the queue again, for the champion; None where it was asked first."""
     begun: float = field(default_factory=time.perf_counter)
+    failed: bool = False
+    """Whether the model that was asked first could not answer, or not in time."""
+
+    @property
+    def model(self) -> Model:
+        """Who answers."""
+        return self.ticket.model
+
+    @property
+    def prompt_tokens(self) -> int:
+        """How long the prompt is, as the model reads it."""
+        return len(self.ticket.row.prompt.tokens)
 
     async def completion(self) -> Completion:
         """The whole answer; raises TimeoutError if it takes longer than it may."""
-        async with asyncio.timeout(self.seconds):
-            completion = await self.batcher.answer(self.ticket)
+        try:
+            async with asyncio.timeout(self.seconds):
+                completion = await self._answer()
+        except TimeoutError:
+            self.failed = True
+            raise
         self.told.new_tokens = (self.told.new_tokens or 0) + completion.new_tokens
         self.told.finish_reason = completion.finish_reason
         READ.labels(self.model.version).inc(self.prompt_tokens)
         GENERATED.labels(self.model.version).inc(completion.new_tokens)
         return completion
+
+    async def _answer(self) -> Completion:
+        """Of the model that was asked, or of the champion if a challenger fails before it has written anything."""
+        try:
+            return await self.batcher.answer(self.ticket)
+        except Exception:
+            self.failed = True
+            if self.instead is None or self.ticket.row.written:
+                raise
+            logger.exception("version %s failed; the champion answers instead", self.model.version)
+        self.ticket, self.text = self.instead()
+        self.told.role = "champion"
+        return await self.batcher.answer(self.ticket)
 
     async def stream(self) -> AsyncIterator[str | Completion]:
         """The answer in pieces as it is written, and then what it was as a whole."""
@@ -94,27 +127,47 @@ def asked(request: Request, wish: Wish, *, stream: bool = False) -> Iterator[Exc
         FullError: if too many wait already.
     """
     state, told = request.app.state, request.scope["acclimate"]
-    address = request.client.host if request.client else ""
-    told.role, model = state.roster.pick(wish.model, wish.user or told.key or address)
-    told.version = model.version
+    draw = _drawn(request, wish)
+    told.role, model = state.roster.pick(wish.model, draw.role if draw else "champion")
     loop, pieces = asyncio.get_running_loop(), asyncio.Queue[str]()
 
     def _tell(piece: str) -> None:
         loop.call_soon_threadsafe(pieces.put_nowait, piece)
 
-    with model.in_use():
-        text, prompt = fitted(model, wish)
-        told.prompt_tokens = (told.prompt_tokens or 0) + len(prompt.tokens)
-        ticket = state.batcher.enter(model, prompt, _tell if stream else None)
+    with ExitStack() as held:
+
+        def _enter(model: Model) -> tuple[Ticket, str]:
+            held.enter_context(model.in_use())
+            told.version = model.version
+            text, prompt = fitted(model, wish)
+            told.prompt_tokens = (told.prompt_tokens or 0) + len(prompt.tokens)
+            return state.batcher.enter(model, prompt, _tell if stream else None), text
+
         seconds = state.settings.request_seconds
-        exchange = Exchange(state.batcher, ticket, model, text, len(prompt.tokens), told, seconds, pieces)
+        exchange = Exchange(state.batcher, *_enter(model), told, seconds, pieces)
+        if draw and draw.role == "challenger":
+            exchange.instead = lambda: _enter(state.roster.pick("champion")[1])
         try:
             yield exchange
         finally:
-            state.batcher.give_up(ticket)
-            if not ticket.answer.done():  # given up: what was written until then was written for it
-                told.new_tokens = (told.new_tokens or 0) + len(ticket.row.written)
+            state.batcher.give_up(exchange.ticket)
+            if not exchange.ticket.answer.done():  # given up: what was written until then was written for it
+                told.new_tokens = (told.new_tokens or 0) + len(exchange.ticket.row.written)
             _keep(request, exchange)
+            if draw:
+                spent = time.perf_counter() - exchange.begun
+                state.referee.finished(draw, told.id, error=exchange.failed, seconds=spent)
+
+
+def _drawn(request: Request, wish: Wish) -> Draw | None:
+    """Whom a canary asks, if there is one and it is left open who answers."""
+    state, told = request.app.state, request.scope["acclimate"]
+    if not state.roster.leaves_open(wish.model):
+        return None
+    # The users of one application are not those of another that happen to have the same names.
+    user = f"{told.key}/{wish.user}" if wish.user else None
+    draw: Draw | None = state.referee.ask(user, told.id, state.roster.versions())
+    return draw
 
 
 def fitted(model: Model, wish: Wish) -> tuple[str, Prompt]:

@@ -25,7 +25,7 @@ async def health(request: Request) -> JSONResponse:
         "ready": not why,
         "why": why,
         "roles": served,
-        "share": roster.serving.share,
+        "share": request.app.state.referee.share,
         "loading": roster.loading.version if roster.loading else None,
         "refused": {packaged.version: reason for packaged, reason in roster.refused.items()},
         "fault": roster.fault,

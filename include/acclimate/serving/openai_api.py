@@ -59,7 +59,7 @@ async def model(name: str, request: Request) -> dict[str, Any]:
     """One of them."""
     found = [one for one in _models(request) if one["id"] == name]
     if not found:
-        request.app.state.roster.pick(name, "")  # refuses it, and says what there is
+        request.app.state.roster.pick(name)  # refuses it, and says what there is
     return found[0]
 
 

@@ -51,6 +51,16 @@ class Places:
         return self.folder / "requests.jsonl"
 
     @property
+    def canary(self) -> Path:
+        """Who is tried beside the champion, and how it goes (acclimate.serving.canary)."""
+        return self.folder / "canary.json"
+
+    @property
+    def feedback(self) -> Path:
+        """What users thought of answers."""
+        return self.folder / "feedback.jsonl"
+
+    @property
     def access(self) -> Path:
         """How each request went."""
         return self.folder / "access.jsonl"

@@ -105,7 +105,7 @@ async def generate_batch(batch: Batch, request: Request) -> Answers:
 async def info(request: Request) -> dict[str, Any]:
     """The manifest of who serves in which role: version, hashes, limits and the gate's verdict; 503 if nobody does."""
     roster = request.app.state.roster
-    roster.pick(None, "")
+    roster.pick(None)
     return {role: roster.serves[role][1].manifest if role in roster.serves else None for role in ROLES}
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from acclimate.serving.faults import NotReadyError, UnknownModelError
 from acclimate.serving.models import Model
-from acclimate.serving.routing import choose
 from acclimate.serving.state import ROLES, Packaged, Role, Serving, read
 
 POLL_SECONDS = 0.2
@@ -42,12 +41,12 @@ class Roster:
     _leaving: list[Model] = field(default_factory=list)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="load"))
 
-    def pick(self, name: str | None, identity: str) -> tuple[Role, Model]:
+    def pick(self, name: str | None, drawn: Role = "champion") -> tuple[Role, Model]:
         """The role and model that answer a request for `name`.
 
         Args:
-            name: a role or a version; the registered model, or None, for whoever is chosen.
-            identity: of whoever asks.
+            name: a role or a version; the registered model, or None, for whoever is drawn.
+            drawn: the role that a canary gives the request to.
 
         Raises:
             NotReadyError: if there is no champion.
@@ -55,12 +54,16 @@ class Roster:
         """
         if "champion" not in self.serves:
             raise NotReadyError(self.why())
-        if name is None or name == self.serves["champion"][1].name:
-            role = choose(identity, self.serving)
-            role = role if role in self.serves else "champion"  # the challenger is not there yet, or was refused
-        else:
-            role = self._named(name)
+        role = drawn if self.leaves_open(name) else self._named(str(name))
         return role, self.serves[role][1]
+
+    def leaves_open(self, name: str | None) -> bool:
+        """Whether a request for `name` is for whoever is drawn, and there is somebody."""
+        return "champion" in self.serves and name in (None, self.serves["champion"][1].name)
+
+    def versions(self) -> dict[Role, str]:
+        """Who is in memory."""
+        return {role: packaged.version for role, (packaged, _) in self.serves.items()}
 
     def why(self) -> str:
         """Why there is nobody to answer; empty if there is."""
@@ -92,7 +95,7 @@ class Roster:
             work = self._step(work)
 
     def want(self, serving: Serving) -> None:
-        """From now on this is wanted: shares, and roles whose model is in memory, change at once."""
+        """From now on this is wanted: roles whose model is in memory change at once."""
         self.serving = serving
         self.refused.clear()
         present = dict(self.serves.values())

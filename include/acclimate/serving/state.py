@@ -1,7 +1,7 @@
 """Which models are to be served in which role: the one file that whoever decides writes and the service follows.
 
     {"champion": {"version": "3", "folder": "/…/acclimate-scientific-python/v3-ab12cd34/src", "sha256": "ab12cd34…"},
-     "challenger": null, "share": 0.0, "salt": "", "why": ""}
+     "challenger": null, "why": ""}
 
 The service never asks the registry: it goes on serving when that is down, and starts without it.
 """
@@ -9,9 +9,9 @@ The service never asks the registry: it goes on serving when that is down, and s
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 Role = Literal["champion", "challenger"]
 ROLES: tuple[Role, ...] = ("champion", "challenger")
@@ -29,16 +29,12 @@ class Packaged(BaseModel):
 
 
 class Serving(BaseModel):
-    """What is to be served: the champion, and perhaps a challenger with its share of the requests."""
+    """What is to be served: the champion, and perhaps a challenger, which is asked what a canary gives it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     champion: Packaged | None = None
     challenger: Packaged | None = None
-    share: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Of those who ask, how many the challenger answers (0-1)."""
-    salt: str = ""
-    """Of the draw; another salt sends others to the challenger."""
     why: str = ""
     """Why there is no champion, for whoever asks; empty if there is one."""
 

@@ -48,6 +48,7 @@ from acclimate.core.params.model import (
     TrainTaskParams,
 )
 from acclimate.core.params.release import (
+    CanaryParams,
     DriftParams,
     EvaluateQuantizedParams,
     PackageParams,
@@ -59,6 +60,7 @@ __all__ = [
     "AlignParams",
     "AnySource",
     "BaseParams",
+    "CanaryParams",
     "ChatModel",
     "CleanParams",
     "CommonParams",

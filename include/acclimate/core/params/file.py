@@ -34,6 +34,7 @@ from acclimate.core.params.model import (
     TrainTaskParams,
 )
 from acclimate.core.params.release import (
+    CanaryParams,
     DriftParams,
     EvaluateQuantizedParams,
     PackageParams,
@@ -70,6 +71,7 @@ class Params(Section):
     package: PackageParams
     registry: RegistryParams
     endpoint: EndpointParams
+    canary: CanaryParams
     drift: DriftParams
 
     @model_validator(mode="after")

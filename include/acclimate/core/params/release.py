@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from acclimate.core.params.fields import Count, Section, Share
 
@@ -32,10 +33,39 @@ class PackageParams(Section):
     max_new_tokens: Count
 
 
+class HarmBounds(Section):
+    """By how much the challenger's share of bad answers may be above the champion's."""
+
+    errors: Annotated[float, Field(gt=0, lt=1)]
+    slow: Annotated[float, Field(gt=0, lt=1)]
+    complaints: Annotated[float, Field(gt=0, lt=1)]
+
+
 class RegistryParams(Section):
     """Who says yes to a new champion."""
 
     approval: bool
+
+
+class CanaryParams(Section):
+    """How a challenger takes over from the champion: share by share, as long as it does no harm."""
+
+    enabled: bool
+    shares: Annotated[list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1)]
+    alpha: Annotated[float, Field(gt=0, lt=1)]
+    bounds: HarmBounds
+    slow_quantile: Annotated[float, Field(gt=0, lt=1)]
+    baseline_requests: Count
+    min_requests: Count
+    answers_per_user: Count
+    step_hours: Annotated[float, Field(gt=0)]
+
+    @field_validator("shares")
+    @classmethod
+    def _rising(cls, shares: list[float]) -> list[float]:
+        if any(later <= earlier for earlier, later in pairwise(shares)):
+            raise ValueError(f"must rise from step to step, so that whoever is in stays in; {shares} does not")
+        return shares
 
 
 class DriftParams(Section):

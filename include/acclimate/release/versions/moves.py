@@ -1,6 +1,6 @@
-"""Promote and roll back: which version of a model is champion, which was before.
+"""Promote, roll back, conclude a canary: which version of a model is champion, which was before, which did harm.
 
-The endpoint follows the alias by itself within seconds. Both write where the aliases stood before and after to
+The endpoint follows the alias by itself within seconds. The first two write where the aliases stood before and after to
 reports/promote.json or reports/rollback.json, and a record to the audit.
 """
 
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, write_json
+from acclimate.core.params import load
 from acclimate.core.reports import report_path
+from acclimate.release.canary.guard import require_none_under_way, require_passed
 from acclimate.release.registry import CHALLENGER, CHAMPION, PREVIOUS, aliases, connect
 from acclimate.release.versions import audit
 from acclimate.release.versions.finding import find
@@ -41,9 +43,10 @@ def promote(checkout: Path, name: str, *, asked: str | None = None, reason: str 
     client = connect()
     with audit.alone():
         before = aliases(client, name)
-        version = find(client, name, asked or _candidate(checkout, name, before))
+        version = find(client, name, asked or candidate(checkout, name, before))
         number = str(version.version)
-        _require_releasable(version, before)
+        require_releasable(version, before)
+        _require_tried(checkout, name, number, before, asked)
         after = before | {CHAMPION: number}
         if number != before[CHAMPION] and before[CHAMPION] is not None:
             after[PREVIOUS] = before[CHAMPION]
@@ -98,18 +101,46 @@ def rollback(checkout: Path, name: str, *, reason: str) -> dict[str, Any]:
     return _rolled_back(checkout, reason.strip(), name, before, aliases(client, name))
 
 
+def conclude(name: str, number: str, *, rolled_back: bool, reason: str, evidence: str) -> None:
+    """Keep on a version how its canary ended; one that was rolled back is no challenger any more, nor promoted again.
+
+    Args:
+        name: the registered model.
+        number: the version that was tried.
+        rolled_back: whether it did harm.
+        reason: in a sentence, for the audit and for whoever tries to promote it.
+        evidence: the whole record of the canary as JSON; the version's tag `canary`.
+    """
+    client = connect()
+    with audit.alone():
+        version = find(client, name, number)
+        if version.tags.get("canary") == evidence:
+            return
+        before = aliases(client, name)
+        falls = rolled_back and before[CHALLENGER] == number
+        after = before | ({CHALLENGER: None} if falls else {})
+        audit.note(Path(), "canary", version, **_told(before, after, reason))
+        if rolled_back:
+            client.set_model_version_tag(name, number, "rolled_back", reason)
+        _point(client, name, before, after)
+        client.set_model_version_tag(name, number, "canary", evidence)
+
+
 def _move(client: MlflowClient, version: Any, before: Standing, after: Standing, record: Callable[[], object]) -> None:
     """Put the aliases where `after` says, `previous` first: a crash in between never loses the way back."""
-    if before == after:
-        return
-    record()
+    if before != after:
+        record()
+        _point(client, version.name, before, after)
+
+
+def _point(client: MlflowClient, name: str, before: Standing, after: Standing) -> None:
     for alias in (PREVIOUS, CHAMPION, CHALLENGER):
         to = after[alias]
         if to is not None and to != before[alias]:
-            client.set_registered_model_alias(version.name, alias, to)
+            client.set_registered_model_alias(name, alias, to)
     for alias in (PREVIOUS, CHAMPION, CHALLENGER):
         if after[alias] is None and before[alias] is not None:
-            client.delete_registered_model_alias(version.name, alias)
+            client.delete_registered_model_alias(name, alias)
 
 
 def _told(before: Standing, after: Standing, why: str) -> dict[str, Any]:
@@ -129,23 +160,23 @@ def _rolled_back(checkout: Path, reason: str, name: str, before: Standing, after
     return report
 
 
-def _candidate(checkout: Path, name: str, standing: Standing) -> str:
+def candidate(checkout: Path, name: str, standing: Standing) -> str:
     """The version to be champion: this run's own, else the challenger, else the one that is champion already."""
     own = _own_version(checkout, name)
-    candidate = own or standing[CHALLENGER] or standing[CHAMPION]
-    if candidate is None:
+    number = own or standing[CHALLENGER] or standing[CHAMPION]
+    if number is None:
         raise UserError(
             f"{name} has no challenger",
             why="there is nothing to promote",
             fix="run `acclimate register` and `acclimate package` in the checkout of a gated run",
         )
-    if candidate not in (standing[CHALLENGER], standing[CHAMPION]):
+    if number not in (standing[CHALLENGER], standing[CHAMPION]):
         raise UserError(
             f"this run registered version {own} of {name}, but the challenger is {standing[CHALLENGER] or 'none'}",
             why="another run has registered or released since; approval of this run says nothing about that one",
             fix=f"promote in the checkout of the other run, or say which: `acclimate registry promote {own}`",
         )
-    return candidate
+    return number
 
 
 def _own_version(checkout: Path, name: str) -> str | None:
@@ -154,7 +185,16 @@ def _own_version(checkout: Path, name: str) -> str | None:
     return str(registered["version"]) if registered and registered["model"] == name else None
 
 
-def _require_releasable(version: Any, standing: Standing) -> None:
+def _require_tried(checkout: Path, name: str, number: str, before: Standing, asked: str | None) -> None:
+    """Whoever names a version says what is to be released; else a canary does, where there is to be one."""
+    require_none_under_way(name, number)
+    champion = before[CHAMPION]
+    if asked is None and champion not in (None, number) and load(checkout / "params.yaml").canary.enabled:
+        require_passed(name, str(champion), number)
+
+
+def require_releasable(version: Any, standing: Standing) -> None:
+    """Raise UserError if a version was rolled back or is not packaged, unless it is champion already."""
     if str(version.version) == standing[CHAMPION]:
         return
     if reason := version.tags.get("rolled_back"):
