@@ -1,12 +1,14 @@
-"""From a registered challenger to the served champion: quantised, judged again, packaged, approved, promoted.
+"""From a registered challenger to the served champion: quantised, judged again, packaged, approved, tried, promoted.
 
 If the quantised model is no longer the candidate, or a person says no, the tasks behind are skipped and what
-was served before is served still.
+was served before is served still. With `canary.enabled` in params.yaml the challenger is tried on a rising share of
+users before it is promoted; a rollback fails this DAG run with the reason.
 """
 
 from airflow.providers.standard.operators.python import ShortCircuitOperator
-from airflow.sdk import DAG
+from airflow.sdk import DAG, chain
 
+from orchestration.canary import canary_tasks
 from orchestration.dag_settings import SETTINGS
 from orchestration.decisions import PromotionApproval, passed
 from orchestration.form import follow_form
@@ -30,4 +32,4 @@ with DAG("adapt_release", schedule=[CHALLENGER], params=follow_form(), max_activ
     final_report = ActionOperator(task_id="final_report", action="report")
 
     stage["evaluate_quantized"] >> report >> quantized_passed >> seal >> package
-    package >> approval >> promote >> serve >> final_report
+    chain(package, approval, *canary_tasks(promote), promote, serve, final_report)
