@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from acclimate.report.blocks import Figure, Page
+from acclimate.report.canary import canary
 from acclimate.report.contamination import contamination
 from acclimate.report.decision import gate, quantisation
 from acclimate.report.drawing import standing_alone
@@ -41,10 +42,10 @@ SECTIONS = (
 def compose(material: Material) -> Page:
     """Everything there is to show of a checkout."""
     sections = [section(material) for section in SECTIONS]
-    asked = jury(material)
-    if asked is not None:
-        place = next(number for number, section in enumerate(sections) if section.anchor == "gate")
-        sections.insert(place, asked)
+    for asked, before in ((jury(material), "gate"), (canary(material), "lineage")):
+        if asked is not None:
+            place = next(number for number, section in enumerate(sections) if section.anchor == before)
+            sections.insert(place, asked)
     return Page(header(material), tuple(sections))
 
 
