@@ -29,7 +29,13 @@ WELL, BADLY = Tally(200, 2, 3800, 40), Tally(20, 19, 380, 4)
 
 def page(root: Path, *ends: dict[str, Tally]) -> str:
     now = "2026-11-21T09:30:00.000+00:00"
-    of = {"key": "v4-00ff", "model": "acclimate-law", "champion": "3", "challenger": "4", "salt": "00ff"}
+    of: dict[str, Any] = {
+        "key": "v4-00ff",
+        "model": "acclimate-law",
+        "champion": "3",
+        "challenger": "4",
+        "salt": "00ff",
+    }
     tried = Canary(**of, rules=RULES, began=now, step_began=now).begun(0.84)
     for number, tallies in enumerate(ends, start=1):
         decision = decide(tallies, share=tried.share, rules=RULES)

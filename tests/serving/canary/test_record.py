@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from acclimate.serving.canary import record
 from acclimate.serving.canary.record import Canary, read, replace
 from acclimate.serving.canary.referee import Draw, Referee, answers_file, quantile
 from acclimate.serving.state import Role
@@ -136,7 +135,7 @@ def test_a_state_that_cannot_be_written_whole_is_not_written(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(record.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     canary = read(path)
     assert canary is not None
     with pytest.raises(OSError, match="No space left"):

@@ -157,9 +157,9 @@ class Referee:
             if len(answers.seconds) >= canary.rules.baseline_requests:
                 self._move(canary.begun(quantile(answers.seconds, canary.rules.slow_quantile)))
             return
-        tallies, now = answers.tallies(), {"share": canary.share, "rules": canary.rules}
-        if verdict_of(tallies, **now)[0] != "go_on":
-            decision = decide(tallies, **now)
+        tallies = answers.tallies()
+        if verdict_of(tallies, share=canary.share, rules=canary.rules)[0] != "go_on":
+            decision = decide(tallies, share=canary.share, rules=canary.rules)
             self._move(canary.decided(decision, requests=answers.total, deciding_request=request))
 
     def _move(self, new: Canary) -> None:
