@@ -38,7 +38,6 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
     async def _running(app: FastAPI) -> AsyncIterator[None]:
         app.state.batcher, app.state.roster = Batcher(complete, settings.most_waiting), Roster(load)
         tasks = [asyncio.create_task(app.state.batcher.run())]
-        app.state.referee = Referee(places.canary if places is not None else None)
         if places is not None and places.serving.exists():
             tasks.append(asyncio.create_task(app.state.roster.follow(places.serving)))
             tasks.append(asyncio.create_task(app.state.referee.follow(app.state.roster)))
@@ -50,6 +49,7 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
 
     app = FastAPI(title="Acclimate", lifespan=_running, docs_url=None, redoc_url=None)
     app.state.settings, app.state.places = settings, places
+    app.state.referee = Referee(places.canary if places is not None else None)
     for router in (health.router, plain.router, openai_api.router, canary.router):
         app.include_router(router)
     app.add_exception_handler(RequestValidationError, _invalid)
