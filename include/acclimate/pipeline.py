@@ -141,7 +141,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "baseline",
             "acclimate.model.baseline",
-            ("score", "common"),
+            ("baseline", "score", "common"),
             {"base": "artifacts/base", **_ASKED},
             judges=("base",),
             libraries=(*_TORCH, "lm_eval.evaluator"),

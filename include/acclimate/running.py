@@ -66,7 +66,7 @@ def run_stage(name: str, *, started: float) -> Report:
     inputs = {keyword: Path(path) for keyword, path in stage.inputs.items()}
     inputs |= {name: ledger_path(home()) if name == "ledger" else TIMINGS for name in stage.looks_up}
     if stage.judges:
-        models = {keyword: inputs[keyword] for keyword in stage.judges}
+        models = {keyword: inputs[keyword] for keyword in stage.judges} | _other_bases(stage, params)
         domain = params.ingest.domain
         note_use(home(), domain=domain, stage=name, checkout=Path(), testset=inputs["evaluation"], models=models)
     if stage.resumes:
@@ -86,6 +86,13 @@ def run_stage(name: str, *, started: float) -> Report:
     seconds = {"start_up_s": ready - started, "work_s": work}
     write_json(TIMINGS / f"{name}.json", {"began": began, **seconds, "usage": usage})
     return report
+
+
+def _other_bases(stage: Stage, params: Params) -> dict[str, Path]:
+    """Models that a stage scores on the test set though they are none of its inputs: params.yaml names them."""
+    if "baseline" not in stage.sections:
+        return {}
+    return {other.name: Path(other.folder) for other in params.baseline.candidates}
 
 
 def _let_waiting_threads_sleep() -> None:

@@ -9,10 +9,11 @@ from safetensors.torch import load_file, save_file
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, sha256, write_json
-from acclimate.core.params import CommonParams, ScoreParams, load
+from acclimate.core.params import BaselineParams, CommonParams, ScoreParams, load
 from acclimate.model import baseline, evaluate, gate
 
 PARAMS = ScoreParams(batch_items=4, max_items=None)
+ALONE = BaselineParams(candidates=[], sanity=None)
 
 Asked = dict[str, Path]
 GATE = load(Path(__file__).parents[2] / "params.yaml").gate.model_copy(update={"resamples": 200})
@@ -149,7 +150,7 @@ def test_an_untrained_adapter_is_the_base_and_fails_the_gate(
     tiny_base: Path, untrained: Path, nobody: Path, asked: Asked, common: CommonParams, tmp_path: Path
 ) -> None:
     of_base = {name: path for name, path in asked.items() if name != "dataset"}
-    baseline.run(PARAMS, common, base=tiny_base, **of_base, out=tmp_path / "baseline")
+    baseline.run(ALONE, PARAMS, common, base=tiny_base, **of_base, out=tmp_path / "baseline")
     evaluate.run(
         PARAMS,
         common,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from acclimate.report.bases import bases
 from acclimate.report.blocks import Figure, Page
 from acclimate.report.canary import canary
 from acclimate.report.contamination import contamination
@@ -27,6 +28,7 @@ SECTIONS = (
     evaluation_set,
     contamination,
     mixture,
+    bases,
     training,
     scoring,
     observed,

@@ -25,6 +25,7 @@ from acclimate.core.params.fields import CommonParams, Section
 from acclimate.core.params.ingest import IngestParams
 from acclimate.core.params.model import (
     AlignParams,
+    BaselineParams,
     BaseParams,
     ComposeParams,
     GateParams,
@@ -58,6 +59,7 @@ class Params(Section):
     decontaminate: DecontaminateParams
     mix: MixParams
     base: BaseParams
+    baseline: BaselineParams
     score: ScoreParams
     training: TrainingParams
     train_domain: TrainDomainParams

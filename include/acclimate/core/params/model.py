@@ -27,6 +27,37 @@ class BaseParams(Section):
     learning_rate: Annotated[float, Field(gt=0)]
 
 
+class OtherBaseParams(Section):
+    """A base beside base.model."""
+
+    name: Name
+    folder: Annotated[str, Field(min_length=1)]
+
+
+class SanityParams(Section):
+    """A public task, and the score of the base that was published for it."""
+
+    task: Annotated[str, Field(min_length=1)]
+    metric: Annotated[str, Field(min_length=1)]
+    published: Share
+    tolerance: Share
+
+
+class BaselineParams(Section):
+    """What the base is set beside before anything is trained."""
+
+    candidates: list[OtherBaseParams]
+    sanity: SanityParams | None
+
+    @field_validator("candidates")
+    @classmethod
+    def _names_of_their_own(cls, candidates: list[OtherBaseParams]) -> list[OtherBaseParams]:
+        names = ["base", *(candidate.name for candidate in candidates)]
+        if len(set(names)) < len(names):
+            raise ValueError("two bases have one name (base is base.model's); give each its own")
+        return candidates
+
+
 class ObserveParams(Section):
     """What is measured of a model beside the tasks that decide, and on how much."""
 

@@ -67,22 +67,42 @@ def _manager(folder: Path) -> Any:
     return TaskManager(include_path=str(folder))
 
 
+def data_missing(name: str, folder: Path) -> str | None:
+    """Why the data of the task `name` is not at hand; None if it is.
+
+    Raises:
+        UserError: if there is no such task.
+    """
+    try:
+        _knowing([name], folder).load([name])
+    except (OSError, ValueError) as fault:
+        return " ".join(str(fault).split())
+    return None
+
+
 def _load(names: Sequence[str], folder: Path) -> dict[str, Any]:
-    manager = _manager(folder.resolve())
-    unknown = sorted({*names} - {*manager.all_tasks, *manager.all_groups, *manager.all_tags})
-    if unknown:
-        raise UserError(
-            f"score.observe.tasks names {', '.join(unknown)}, a task neither of lm-eval nor in {folder}",
-            why="there is nothing to score under that name",
-            fix=f"choose one that `lm-eval ls tasks` lists, or put its YAML into {folder}",
-        )
+    manager = _knowing(names, folder)
     try:
         loaded: dict[str, Any] = manager.load(list(names))
     except (OSError, ValueError) as fault:
         # Offline is an OSError, a cache without this configuration a ValueError.
         raise UserError(
-            f"the data of score.observe.tasks {', '.join(names)} is not at hand: {fault}",
+            f"the data of {', '.join(names)} is not at hand: {fault}",
             why="stages fetch nothing: a score must not depend on what a server holds today",
             fix="load the data set once while online (`datasets` keeps it), or take the task out of params.yaml",
         ) from None
     return loaded
+
+
+def _knowing(names: Sequence[str], folder: Path) -> Any:
+    """The index, which has all of these tasks."""
+    manager = _manager(folder.resolve())
+    unknown = sorted({*names} - {*manager.all_tasks, *manager.all_groups, *manager.all_tags})
+    if unknown:
+        raise UserError(
+            f"params.yaml names {', '.join(unknown)}, a task neither of lm-eval nor in {folder}",
+            why="there is nothing to score under that name",
+            fix=f"choose one that `lm-eval ls tasks` lists, or put its YAML into {folder}; the dials are "
+            "score.observe.tasks and baseline.sanity",
+        )
+    return manager
