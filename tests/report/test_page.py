@@ -33,7 +33,7 @@ def html(tmp_path_factory: pytest.TempPathFactory, whole_run: Reports, write_run
 def test_an_empty_checkout_is_a_page_on_which_nothing_has_run(tmp_path: Path) -> None:
     page = compose(Material(tmp_path))
     assert page.header.verdict.text == "not yet decided"
-    assert len(page.sections) == 12
+    assert len(page.sections) == 13
     assert "There is no report of gate." in render(page)
 
 
@@ -46,7 +46,7 @@ def test_the_page_stands_without_any_one_stage_and_with_it_alone(
         render(compose(Material(write_run(tmp_path / name, some))))
         for name, some in {"alone": only, "without": reports}.items()
     )
-    assert alone.count("<section ") == without.count("<section ") == 12
+    assert alone.count("<section ") == without.count("<section ") == 13
     assert f"There is no report of {stage}." in without
     assert f"There is no report of {stage}." not in alone
 
