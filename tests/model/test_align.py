@@ -341,7 +341,6 @@ def test_real_preferences_are_learned_on_prompts_not_tuned_on(
             checkpoints=tmp_path / "checkpoints",
         )
     )
-    print(found)
     assert found.margin > 0
     assert found.p_value < 0.01
     assert found.margin_low > 0
