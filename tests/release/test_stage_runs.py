@@ -12,7 +12,7 @@ from acclimate.release.register import register
 from acclimate.release.registry import connect
 from acclimate.release.stage_runs import PARENT, flattened, log_stages, numbers
 
-TRAINING = ("train_domain", "train_task", "compose")
+TRAINING = ("train_domain", "train_task", "align", "compose")
 BEGAN = 1_790_000_000.0
 TIMING = {
     "began": BEGAN,
