@@ -23,6 +23,7 @@ REDUCED = {
     "mix.kilobytes": 120,
     "base.layers": 1,
     "base.hidden": 64,
+    "base.heads": 2,
     "base.steps": 12,
     "train_domain.steps": 6,
     "train_task.steps": 4,
