@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -35,13 +36,18 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_planned_peak_is_near_the_measured_one(checkout: Path) -> None:
-    (planned,) = _printed(checkout, "-m", "acclimate.cli", "plan", "--json")["stages"]
-    arguments = ("params.yaml", "artifacts", str(STEPS), json.dumps([{"stage": "train_domain"}]))
-    (measured,) = _printed(checkout, str(ROOT / "bench/plan_once.py"), *arguments)
+@pytest.mark.timeout(900)
+def test_the_planned_peak_is_the_measured_one_within_fifteen_percent(checkout: Path) -> None:
     # What is alive is traced to the byte (test_tracing.py); what glibc holds besides, a third of it all, differs
-    # between equal runs: 0.83, 0.92 and 1.00 were seen. bench/plan.py says how near the plan is by and large.
-    assert planned["peak"] == pytest.approx(measured["peak"], rel=0.3)
+    # between equal runs, so both sides are the median of three.
+    arguments = ("params.yaml", "artifacts", str(STEPS), json.dumps([{"stage": "train_domain"}]))
+    planned, measured = [], []
+    for _ in range(3):
+        (plan,) = _printed(checkout, "-m", "acclimate.cli", "plan", "--json")["stages"]
+        (found,) = _printed(checkout, str(ROOT / "bench/plan_once.py"), *arguments)
+        planned.append(plan["peak"])
+        measured.append(found["peak"])
+    assert median(planned) == pytest.approx(median(measured), rel=0.15)
 
 
 def _printed(checkout: Path, *command: str) -> Any:
