@@ -35,7 +35,7 @@ SAFE = {
 """Headers of every answer: it is data, for whoever asked, and nothing of it is a page."""
 
 FINISHED = Counter("acclimate_requests_total", "Requests finished", ["status", "role", "version"])
-SECONDS = Histogram("acclimate_request_seconds", "Seconds until a model's answer was sent", ["role", "version"])
+SECONDS = Histogram("acclimate_request_seconds", "Seconds until a model's answer was whole", ["role", "version"])
 BEGUN = Gauge("acclimate_requests_in_progress", "Requests begun and not finished", multiprocess_mode="livesum")
 
 
@@ -68,14 +68,24 @@ class Access:
             return
         told = Told(uuid.uuid4().hex)
         scope["acclimate"] = told
-        started, status = time.perf_counter(), 500
+        started, status, noted = time.perf_counter(), 500, False
+
+        def _note_once() -> None:
+            nonlocal noted
+            if not noted:
+                noted = True
+                self._note(scope, told, told.status or status, time.perf_counter() - started)
 
         async def _send(message: Any) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message = {**message, "headers": _headers(message["headers"], told.id)}
-            await send(message)
+            try:
+                if message["type"] == "http.response.body" and not message.get("more_body", False):
+                    _note_once()  # whoever holds a whole answer finds it in the log
+            finally:
+                await send(message)  # a disk that is full costs nobody an answer
 
         BEGUN.inc()
         try:
@@ -85,7 +95,7 @@ class Access:
             raise
         finally:
             BEGUN.dec()
-            self._note(scope, told, told.status or status, time.perf_counter() - started)
+            _note_once()
 
     def _note(self, scope: Any, told: Told, status: int, seconds: float) -> None:
         FINISHED.labels(status, told.role or "", told.version or "").inc()
