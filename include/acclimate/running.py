@@ -25,6 +25,7 @@ from acclimate.core.ledger import ledger_path, note_use
 from acclimate.core.params import Params, load
 from acclimate.core.reports import Report, report_path, write_report
 from acclimate.core.usage import measured
+from acclimate.core.waiting import spin_briefly
 from acclimate.pipeline import CHECKED_AGAINST, STAGES, TRAINING_SET, Stage
 
 PARAMS = Path("params.yaml")
@@ -54,7 +55,7 @@ def run_stage(name: str, *, started: float) -> Report:
         dials = params.decontaminate.model_dump(mode="json")
         require_checked(Path(stage.inputs[keyword]), dataset=TRAINING_SET, checked=CHECKED_AGAINST, params=dials)
     require_free_disk(Path(), params.common.min_free_disk_mb)
-    _let_waiting_threads_sleep()
+    spin_briefly()
     keep_libraries_quiet()
     sections = [params.section(section) for section in stage.sections]
     if getattr(sections[0], "enabled", True):  # a stage that is off loads nothing
@@ -93,15 +94,6 @@ def _other_bases(stage: Stage, params: Params) -> dict[str, Path]:
     if "baseline" not in stage.sections:
         return {}
     return {other.name: Path(other.folder) for other in params.baseline.candidates}
-
-
-def _let_waiting_threads_sleep() -> None:
-    """Keep OpenMP's threads from spinning while they wait for each other; read once, when torch is imported.
-
-    Spinning gains a little on an idle machine; where another process wants a core it takes that core's time
-    from the thread that everybody waits for.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def keep_libraries_quiet() -> None:

@@ -26,6 +26,7 @@ from acclimate.core.errors import UserError
 from acclimate.core.files import write_json
 from acclimate.core.home import home
 from acclimate.core.params import EndpointParams, load
+from acclimate.core.waiting import SPINS
 from acclimate.release import api_keys
 from acclimate.release.canary.settling import settle
 from acclimate.release.client import KEY
@@ -192,8 +193,7 @@ class Child:
     def _start(self) -> None:
         serve = [*(sys.executable, "-m", "bentoml", "serve", "service:Endpoint", "--working-dir", str(SERVICE))]
         serve += ["--host", self.host, "--port", str(self.port)]
-        # Threads that wait by spinning starve each other as soon as two processes share a core.
-        settings = {VARIABLE: str(places().folder), PINNED: str(trusted_path()), "OMP_WAIT_POLICY": "PASSIVE"}
+        settings = {VARIABLE: str(places().folder), PINNED: str(trusted_path()), **SPINS}
         environment = supervise.environment({**bento_environment(), **settings}, grace=self.drain_seconds)
         self.process = subprocess.Popen(
             supervise.command(serve), env=environment, stdin=subprocess.DEVNULL, start_new_session=True
