@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, sha256, write_text
 from acclimate.model.adapter import attach, load_base, load_tokenizer
 from acclimate.release.evidence import ADAPTER_FILES, ADAPTER_WEIGHTS
+from acclimate.release.keys import signing_key
 from acclimate.release.register import register
 from acclimate.release.registry import CHALLENGER, connect, version_at
+from acclimate.release.versions.audit import records
+from acclimate.release.versions.pull import pull
 from acclimate.release.weights import load_model
 
 MODEL = "acclimate-scientific-python"
@@ -72,6 +76,21 @@ def test_the_figures_of_the_report_are_among_the_artifacts(gated_run: Path) -> N
 def test_registering_the_same_adapter_again_finds_the_version(gated_run: Path) -> None:
     first = register(gated_run)
     assert register(gated_run) == first
+
+
+def test_registering_again_signs_anew_what_was_signed_with_a_key_that_is_lost(
+    gated_run: Path, home_folder: Path, tmp_path: Path
+) -> None:
+    first = register(gated_run)
+    shutil.rmtree(home_folder / ".acclimate/keys")
+    signing_key()
+    version = version_at(connect(), MODEL, CHALLENGER)
+    with pytest.raises(UserError, match="Key mismatch"):
+        pull(version, tmp_path / "before")
+    assert register(gated_run)["version"] == first["version"]
+    assert pull(version, tmp_path / "after")
+    register(gated_run)
+    assert [record["verb"] for record in records(MODEL)] == ["register", "sign"]
 
 
 def test_another_adapter_is_another_version_and_the_new_challenger(gated_run: Path, another_run: Path) -> None:

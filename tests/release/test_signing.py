@@ -100,6 +100,27 @@ def test_another_key_is_refused(folder: Path, tmp_path: Path, monkeypatch: pytes
         verify(folder, theirs)
 
 
+def test_while_keys_are_rotated_both_are_trusted_and_no_third(
+    folder: Path, key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = []
+    for name in ("new", "third"):
+        monkeypatch.setenv("ACCLIMATE_HOME", str(tmp_path / name))
+        signing_key()
+        new.append(trusted_key())
+    both = tmp_path / "both.pub"
+    both.write_text(key.read_text() + new[0].read_text())
+    verify(folder, both)
+    both.write_text(new[0].read_text() + key.read_text())
+    verify(folder, both)
+    flip(folder / "model/model.safetensors", 0)
+    with pytest.raises(UserError, match=r"model/model\.safetensors was changed"):
+        verify(folder, both)
+    sign(folder, signing_key())
+    with pytest.raises(UserError, match="Key mismatch"):
+        verify(folder, both)
+
+
 def test_who_changes_a_file_and_signs_anew_is_refused(
     folder: Path, key: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@
 What is registered runs by itself (base and adapter as safetensors, the code beside them) and carries
 its evidence: params, metrics, every report, the dataset's hash, the git commit, the gate's verdict and all that was
 computed from (`acclimate gate --replay VERSION`).
-Registering the same adapter again finds the version that is there.
+Registering the same adapter again finds the version that is there, and signs it anew where the key has changed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import argparse
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +36,7 @@ from acclimate.release.registry import CHALLENGER, aliases, connect, experiment,
 from acclimate.release.signing import sign
 from acclimate.release.stage_runs import data_inputs, flattened, log_stages
 from acclimate.release.versions import audit
+from acclimate.release.versions.pull import distrust
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -69,6 +72,7 @@ def register(checkout: Path) -> dict[str, Any]:
     with audit.alone():
         found = _registered(client, name, evidence) or _log_and_create(client, name, checkout, params, evidence)
         _require_not_rolled_back(found)
+        _sign_anew(client, found, checkout)
         standing = _as_challenger(client, found, checkout)
     version = str(found.version)
     report = {
@@ -94,6 +98,21 @@ def _as_challenger(client: MlflowClient, version: Any, checkout: Path) -> audit.
     audit.note(checkout, "register", version, why=why, before=before, after=after)
     client.set_registered_model_alias(version.name, CHALLENGER, number)
     return after
+
+
+def _sign_anew(client: MlflowClient, version: Any, checkout: Path) -> None:
+    """Replace the adapter's files in the registry by those of the checkout where they are not trusted any more.
+
+    The gate's evidence vouches for the files here: these are the ones that it judged.
+    """
+    fault = distrust(version)
+    if fault is None:
+        return
+    standing = aliases(client, version.name)
+    audit.note(checkout, "sign", version, why=str(fault), before=standing, after=standing)
+    logged = version.source.removeprefix("models:/")  # what was registered from: a logged model, by its id
+    with _signed_adapter(checkout) as adapter:
+        client.log_model_artifacts(logged, str(adapter), f"artifacts/{adapter.name}")
 
 
 def _registered(client: MlflowClient, name: str, evidence: Evidence) -> Any | None:
@@ -213,13 +232,7 @@ def _log_model(checkout: Path, params: Params, evidence: Evidence) -> str:
 
     base = params.base
     by_reference = base.model != "local:tiny" and not Path(base.model).is_dir()
-    with tempfile.TemporaryDirectory() as folder:
-        # MLflow names an artifact by its last folder, and only the adapter's own files are to travel.
-        adapter = Path(folder) / "adapter"
-        adapter.mkdir()
-        for file in ADAPTER_FILES:
-            shutil.copyfile(checkout / "artifacts/compose" / file, adapter / file)
-        sign(adapter, signing_key())
+    with _signed_adapter(checkout) as adapter:
         artifacts = {"adapter": str(adapter)}
         if not by_reference:
             artifacts["base"] = str(checkout / "artifacts/base")
@@ -232,6 +245,18 @@ def _log_model(checkout: Path, params: Params, evidence: Evidence) -> str:
             metadata={"adapter_sha256": evidence.adapter_sha256, "base_sha256": evidence.base_sha256},
         )
     return str(logged.model_uri)
+
+
+@contextmanager
+def _signed_adapter(checkout: Path) -> Iterator[Path]:
+    """The adapter's own files and their signature, in a folder "adapter": MLflow names artifacts by the last folder."""
+    with tempfile.TemporaryDirectory() as scratch:
+        adapter = Path(scratch) / "adapter"
+        adapter.mkdir()
+        for file in ADAPTER_FILES:
+            shutil.copyfile(checkout / "artifacts/compose" / file, adapter / file)
+        sign(adapter, signing_key())
+        yield adapter
 
 
 def _urls(client: MlflowClient, name: str, version: Any) -> dict[str, str]:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,10 +24,12 @@ from acclimate.release.weights import file_sha256
 
 if TYPE_CHECKING:
     from model_signing.hashing import Config
+    from model_signing.verifying import Config as VerifyingConfig
 
 SIGNATURE = "model.sig"
 PINNED = "ACCLIMATE_PUBLIC_KEY"
-"""In the environment: the public key, in a file, that whoever loads a model trusts."""
+"""In the environment: the public key, in a file, that whoever loads a model trusts; during a rotation, old and new."""
+PUBLIC_KEY = re.compile(rb"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.DOTALL)
 BYTECODE = "__pycache__"
 """Written by Python itself where a Bento was started: neither signed nor a sign of anything."""
 
@@ -54,28 +58,44 @@ def verify(folder: Path, key: Path) -> None:
 
     Args:
         folder: what is about to be loaded.
-        key: the public key, PEM. It must come from elsewhere than the folder: who can change the files of a folder
-            can also sign them anew and put a key of their own beside them.
+        key: the public key, PEM, or several one after the other, any of which will do. It must come from elsewhere
+            than the folder: who can change the files of a folder can also sign them anew and put a key of their own
+            beside them.
 
     Raises:
         UserError: if a file was changed, added or taken out, the key is another, or there is no signature.
     """
     from cryptography.exceptions import InvalidSignature
-    from model_signing import verifying
 
     signature = folder / SIGNATURE
     if not signature.is_file():
         raise _refused(f"{folder} is not signed: it has no {SIGNATURE}")
+    refusals = []
+    for config in _verifiers(key):
+        try:
+            config.set_hashing_config(_all_files(folder)).verify(folder, signature)
+        except InvalidSignature:
+            refusals.append(_refused(f"{signature} was changed after it was signed"))
+        except (AttributeError, LookupError, TypeError, ValueError) as fault:  # a bundle can lack any part
+            refusals.append(_refused(f"{folder}: {'; '.join(_differences(folder)) or fault}"))
+        else:
+            return
+    raise refusals[-1]
+
+
+def _verifiers(key: Path) -> list[VerifyingConfig]:
+    """One for each public key in the file; the library itself reads only the first."""
+    from model_signing import verifying
+
     try:
-        config = verifying.Config().use_elliptic_key_verifier(public_key=key)
+        blocks = PUBLIC_KEY.findall(key.read_bytes())
+        with tempfile.TemporaryDirectory() as scratch:
+            single = [Path(scratch) / f"{number}.pub" for number, _ in enumerate(blocks)]
+            for path, block in zip(single, blocks, strict=True):
+                path.write_bytes(block)
+            return [verifying.Config().use_elliptic_key_verifier(public_key=path) for path in single or [key]]
     except (OSError, TypeError, ValueError) as fault:
         raise no_key(key, "public", fault) from None
-    try:
-        config.set_hashing_config(_all_files(folder)).verify(folder, signature)
-    except InvalidSignature:
-        raise _refused(f"{signature} was changed after it was signed") from None
-    except (AttributeError, LookupError, TypeError, ValueError) as fault:  # a bundle can lack any part
-        raise _refused(f"{folder}: {'; '.join(_differences(folder)) or fault}") from None
 
 
 def pinned_key() -> Path | None:

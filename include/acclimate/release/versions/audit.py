@@ -1,4 +1,4 @@
-"""The audit of the registry: who registered, promoted, rolled back or pulled which version, when and why.
+"""The audit of the registry: who registered, signed, promoted, rolled back or pulled which version, when and why.
 
     .acclimate/registry/audit.jsonl
     {"record": 7, "when": "2026-11-21T09:30:00+00:00", "who": "ada", "verb": "promote", "model": "acclimate-law",

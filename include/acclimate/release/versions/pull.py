@@ -57,6 +57,15 @@ def fetched_adapter(version: Any) -> Iterator[Path]:
         yield fetched
 
 
+def distrust(version: Any) -> UserError | None:
+    """Why the registry's files of a version would not be used here; None if they would be."""
+    try:
+        with fetched_adapter(version):
+            return None
+    except UserError as fault:
+        return fault
+
+
 def _require_same(version: Any, folder: Path) -> None:
     weights = folder / ADAPTER_WEIGHTS
     found = file_sha256(weights) if weights.is_file() else None
