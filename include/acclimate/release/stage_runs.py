@@ -52,10 +52,12 @@ def log_stages(client: MlflowClient, parent: Run, checkout: Path) -> list[str]:
         for child in client.search_runs([parent.info.experiment_id], f"tags.`{PARENT}` = '{parent.info.run_id}'")
     }
     logged = []
+    lock = checkout / "dvc.lock"
+    recorded = (yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else {}).get("stages") or {}
     for stage in STAGES:
         path = report_path(stage, checkout)
         if path.exists() and (stage, sha256(path)) not in known:
-            _log_stage(client, parent, checkout, stage)
+            _log_stage(client, parent, checkout, stage, _inputs(stage, recorded.get(stage, {})))
             logged.append(stage)
     return logged
 
@@ -91,7 +93,7 @@ def data_inputs(files: Mapping[str, str], where: Mapping[str, str], context: str
     return inputs
 
 
-def _log_stage(client: MlflowClient, parent: Run, checkout: Path, stage: str) -> None:
+def _log_stage(client: MlflowClient, parent: Run, checkout: Path, stage: str, inputs: dict[str, str]) -> None:
     from mlflow.entities import Param
 
     path = report_path(stage, checkout)
@@ -111,8 +113,8 @@ def _log_stage(client: MlflowClient, parent: Run, checkout: Path, stage: str) ->
     for first in range(0, max(len(params), len(metrics)), ENTITIES):
         some = slice(first, first + ENTITIES)
         client.log_batch(run.info.run_id, metrics[some], params[some])
-    if inputs := data_inputs(_inputs(checkout, stage), _where(parent), "input"):
-        client.log_inputs(run.info.run_id, inputs)
+    if inputs:
+        client.log_inputs(run.info.run_id, data_inputs(inputs, _where(parent), "input"))
     client.log_artifact(run.info.run_id, str(path))
     client.set_tag(run.info.run_id, REPORT, sha256(path))  # last: a run without it was ended half-way
     client.set_terminated(run.info.run_id, end_time=int(1000 * (began + seconds)))
@@ -159,12 +161,10 @@ def _timing(checkout: Path, stage: str) -> dict[str, Any]:
     return timing
 
 
-def _inputs(checkout: Path, stage: str) -> dict[str, str]:
+def _inputs(stage: str, recorded: dict[str, Any]) -> dict[str, str]:
     """The stage's inputs and the MD5 under which DVC keeps each, as dvc.lock has recorded them."""
-    path = checkout / "dvc.lock"
-    recorded = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
-    deps = (recorded.get("stages") or {}).get(stage, {}).get("deps", [])
-    return {dep["path"]: dep["md5"] for dep in deps if dep["path"] in STAGES[stage].inputs.values() and "md5" in dep}
+    own = STAGES[stage].inputs.values()
+    return {dep["path"]: dep["md5"] for dep in recorded.get("deps", []) if dep["path"] in own and "md5" in dep}
 
 
 def _where(parent: Run) -> dict[str, str]:
