@@ -84,6 +84,12 @@ def load_model(folder: Path) -> tuple[Any, Any]:
     return model.eval(), tokenizer
 
 
+def import_libraries() -> None:
+    """Import what `load_model` needs for any weights: most of the time that the first model takes."""
+    import gptqmodel  # noqa: F401
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
+
+
 def _packing(folder: Path) -> dict[str, Any] | None:
     """How the weights of the model in `folder` are packed, or None where they are plain."""
     config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from acclimate.core.params.endpoint import EndpointParams
+from acclimate.release.weights import import_libraries
 from acclimate.serving import health, openai_api, plain
 from acclimate.serving.batching import Batcher
 from acclimate.serving.canary import api as canary
@@ -23,6 +24,9 @@ from acclimate.serving.models import load, packaged_in
 from acclimate.serving.places import Places
 from acclimate.serving.roster import Roster
 from acclimate.serving.state import Serving
+
+PREPARE_AFTER_SECONDS = 20.0
+"""Not at once: beside a service that is started, the rest of a machine's services often are too."""
 
 
 def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI:
@@ -41,6 +45,7 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
         if places is not None and places.serving.exists():
             tasks.append(asyncio.create_task(app.state.roster.follow(places.serving)))
             tasks.append(asyncio.create_task(app.state.referee.follow(app.state.roster)))
+            tasks.append(asyncio.create_task(_prepare(app.state.roster)))
         else:
             await app.state.roster.bring(Serving(champion=packaged_in(own)))
         yield
@@ -57,6 +62,13 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
     for kind in (RefusedError, TimeoutError, Exception):
         app.add_exception_handler(kind, _refused)
     return app
+
+
+async def _prepare(roster: Roster) -> None:
+    """While there is nobody to serve, import what the first champion will need."""
+    await asyncio.sleep(PREPARE_AFTER_SECONDS)
+    if not roster.serves:
+        await asyncio.get_running_loop().run_in_executor(None, import_libraries)
 
 
 async def _invalid(request: Request, fault: Exception) -> JSONResponse:
