@@ -56,18 +56,26 @@ def word_places(text: str) -> list[tuple[str, int, int]]:
 
     Two words made of one character (½) stand at the same place.
     """
-    folded, origins = [], []
-    for place, character in enumerate(text):
-        of_character = _FOLDED[ord(character)]
-        folded.append(of_character)
-        origins += [place] * len(of_character)
+    folded, origins, pattern = _folded(text)
     places = []
-    for found in _word_pattern().finditer("".join(folded)):
+    for found in pattern.finditer(folded):
         word = found.group().strip("_")
         if word:
             start = found.start() + found.group().index(word)
             places.append((word, origins[start], origins[start + len(word) - 1] + 1))
     return places
+
+
+def _folded(text: str) -> tuple[str, Sequence[int], re.Pattern[str]]:
+    """The text as it is compared, where each character of that came from, and what finds words in it."""
+    if text.isascii():
+        return text.lower(), range(len(text)), _ASCII_WORD
+    folded, origins = [], []
+    for place, character in enumerate(text):
+        of_character = _FOLDED[ord(character)]
+        folded.append(of_character)
+        origins += [place] * len(of_character)
+    return "".join(folded), origins, _word_pattern()
 
 
 def fold(character: str) -> str:
