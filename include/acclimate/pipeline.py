@@ -198,7 +198,7 @@ STAGES: dict[str, Stage] = {
         Stage(
             "evaluate",
             "acclimate.model.evaluate",
-            ("score", "common"),
+            ("score", "train_task", "common"),
             {
                 "base": "artifacts/base",
                 "adapter": "artifacts/compose",

@@ -316,6 +316,7 @@ def _failed_gate(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, ada
     (champion / "champion.json").write_text('{"version": null}')
     evaluate.run(
         params.score.model_copy(update={"observe": None}),
+        params.train_task,
         params.common,
         base=base,
         adapter=adapter,

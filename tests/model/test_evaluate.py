@@ -16,7 +16,9 @@ PARAMS = ScoreParams(batch_items=4, max_items=None)
 ALONE = BaselineParams(candidates=[], sanity=None)
 
 Asked = dict[str, Path]
-GATE = load(Path(__file__).parents[2] / "params.yaml").gate.model_copy(update={"resamples": 200})
+DIALS = load(Path(__file__).parents[2] / "params.yaml")
+TASK = DIALS.train_task
+GATE = DIALS.gate.model_copy(update={"resamples": 200})
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_without_a_champion_only_the_candidate_is_scored(
     tiny_base: Path, tiny_adapter: Path, nobody: Path, asked: Asked, common: CommonParams, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    report = evaluate.run(PARAMS, common, base=tiny_base, adapter=tiny_adapter, champion=nobody, out=out, **asked)
+    report = evaluate.run(PARAMS, TASK, common, base=tiny_base, adapter=tiny_adapter, champion=nobody, out=out, **asked)
     assert report.champion is None
     assert report.headline().endswith("no champion yet")
     assert read_json(out / "evaluated.json") == {
@@ -90,7 +92,7 @@ def test_a_champion_is_scored_on_the_same_items(
     tiny_base: Path, untrained: Path, champion: Path, asked: Asked, common: CommonParams, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    report = evaluate.run(PARAMS, common, base=tiny_base, adapter=untrained, champion=champion, out=out, **asked)
+    report = evaluate.run(PARAMS, TASK, common, base=tiny_base, adapter=untrained, champion=champion, out=out, **asked)
     assert report.champion is not None
     assert report.champion.version == "3"
     assert report.champion_tasks != report.candidate_tasks
@@ -101,7 +103,7 @@ def test_a_candidate_that_is_the_champion_is_scored_once(
     tiny_base: Path, tiny_adapter: Path, champion: Path, asked: Asked, common: CommonParams, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    report = evaluate.run(PARAMS, common, base=tiny_base, adapter=tiny_adapter, champion=champion, out=out, **asked)
+    report = evaluate.run(PARAMS, TASK, common, base=tiny_base, adapter=tiny_adapter, champion=champion, out=out, **asked)
     assert report.champion_tasks is report.candidate_tasks
     for path in (out / "candidate").iterdir():
         assert (out / "champion" / path.name).read_bytes() == path.read_bytes()
@@ -116,7 +118,7 @@ def test_a_champion_of_another_base_is_scored_on_its_own(
     common: CommonParams,
     tmp_path: Path,
 ) -> None:
-    on = partial(evaluate.run, PARAMS, common, adapter=tiny_adapter, champion=champion, **asked)
+    on = partial(evaluate.run, PARAMS, TASK, common, adapter=tiny_adapter, champion=champion, **asked)
     before = on(base=tiny_base, out=tmp_path / "before")
     with pytest.raises(UserError, match=r"trained on the base .* neither"):
         on(base=other_base, out=tmp_path / "refused")
@@ -133,6 +135,7 @@ def test_weights_other_than_the_champions_are_refused_before_anything_is_scored(
     with pytest.raises(UserError, match=r"champion\.json names 0000"):
         evaluate.run(
             PARAMS,
+            TASK,
             common,
             base=tiny_base,
             adapter=tiny_adapter,
@@ -153,6 +156,7 @@ def test_an_untrained_adapter_is_the_base_and_fails_the_gate(
     baseline.run(ALONE, PARAMS, common, base=tiny_base, **of_base, out=tmp_path / "baseline")
     evaluate.run(
         PARAMS,
+        TASK,
         common,
         base=tiny_base,
         adapter=untrained,
@@ -178,3 +182,38 @@ def test_an_untrained_adapter_is_the_base_and_fails_the_gate(
         "the adapter changes nothing, as if it had not been trained: on all 20 items the candidate is the base, to "
         "within 0.01 nats"
     )
+
+
+def test_each_is_asked_in_the_form_it_was_trained_in(
+    tiny_base: Path,
+    tiny_adapter: Path,
+    nobody: Path,
+    asked: Asked,
+    score_params: ScoreParams,
+    common: CommonParams,
+    tmp_path: Path,
+) -> None:
+    on = partial(evaluate.run, score_params, common=common, base=tiny_base, adapter=tiny_adapter, champion=nobody)
+    trained = {template: TASK.model_copy(update={"template": template}) for template in ("plain", "alpaca")}
+    observed = {name: on(params, **asked, out=tmp_path / name).observed for name, params in trained.items()}
+    assert {name: of.form for name, of in observed.items() if of} == {"plain": "plain", "alpaca": "alpaca"}
+    tasks = [{name: of.tasks[name] for name in ("multiple_choice", "terminology")} for of in observed.values() if of]
+    assert tasks[0] != tasks[1]
+    # What takes no form is asked of both alike.
+    cloze = [(tmp_path / name / "candidate/domain_cloze.jsonl").read_bytes() for name in trained]
+    assert cloze[0] == cloze[1]
+
+
+def test_a_base_with_a_chat_template_is_asked_in_it(
+    tiny_base: Path, asked: Asked, score_params: ScoreParams, common: CommonParams, tmp_path: Path
+) -> None:
+    tuned = Path(shutil.copytree(tiny_base, tmp_path / "tuned"))
+    (tuned / "chat_template.jinja").write_text(
+        "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
+        "{% if add_generation_prompt %}assistant: {% endif %}"
+    )
+    of_base = {name: path for name, path in asked.items() if name != "dataset"}
+    for base, form in ((tiny_base, "plain"), (tuned, "model")):
+        report = baseline.run(ALONE, score_params, common, base=base, **of_base, out=tmp_path / form)
+        assert report.observed is not None
+        assert report.observed.form == form

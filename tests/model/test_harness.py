@@ -9,6 +9,7 @@ import pytest
 
 from acclimate.core.errors import UserError
 from acclimate.model.adapter import load_base, load_tokenizer
+from acclimate.model.generation import complete
 from acclimate.model.harness import choices_of_requests, language_model, split_choices, until
 from acclimate.model.likelihood import Choices
 
@@ -88,6 +89,24 @@ def test_each_prompt_gets_its_own_length(pair: tuple[Any, Any]) -> None:
     first, second = pair[0].generate_until(asked)
     assert first.startswith(second)
     assert len(first) > len(second)
+
+
+def test_a_beginning_of_text_that_a_template_writes_is_not_read_twice(pair: tuple[Any, Any]) -> None:
+    ours, settings = pair[0], {"until": [], "max_gen_toks": 6}
+    left, choice = CLOZE[0][0], CLOZE[0][1][0]
+    scored = [ours.loglikelihood(requests("t", [(0, (f"{begin}{left}", choice))])) for begin in ("", "<s>")]
+    assert scored[0] == scored[1]
+    written = [ours.generate_until(requests("t", [(0, (f"{begin}{left}", settings))])) for begin in ("", "<s>")]
+    assert written[0] == written[1]
+
+
+def test_any_of_several_tokens_ends_an_answer(tiny_base: Path) -> None:
+    model, tokenizer = load_base(tiny_base), load_tokenizer(tiny_base)
+    prompt, end = tokenizer("Get the name of", add_special_tokens=False)["input_ids"], int(tokenizer.eos_token_id)
+    free = complete(model, [prompt], stops=[end], max_new_tokens=5, batch_items=1)[0]
+    mark = free[-1]
+    ended = complete(model, [prompt], stops=[end, mark], max_new_tokens=5, batch_items=1)[0]
+    assert ended == free[: free.index(mark)]
 
 
 def test_an_answer_ends_before_the_first_of_its_ends() -> None:

@@ -24,12 +24,13 @@ from acclimate.model.behaviour.suites import read_cases
 from acclimate.model.device import on_device
 from acclimate.model.harness import language_model
 from acclimate.model.score import CLOZE_TASKS, TEXT_TASKS
+from acclimate.model.scoring.asking import PLAIN, Form
 from acclimate.model.scoring.dimensions import Assessment, Found, Rows, sum_up
 from acclimate.model.scoring.efficiency import EFFICIENCY, measure
 from acclimate.model.scoring.lm_tasks import Item, Row, Task, choice_row, run
 from acclimate.model.scoring.memorisation import HELD_OUT, SEEN, continued_rows, memorisation_tasks
 from acclimate.model.scoring.public_tasks import run_public
-from acclimate.model.scoring.question_tasks import prompt_for, question_tasks
+from acclimate.model.scoring.question_tasks import question_tasks
 from acclimate.model.scoring.robustness import PREFIX, robustness_tasks
 from acclimate.model.scoring.rows import question_rows
 from acclimate.model.scoring.toxicity import profane
@@ -52,6 +53,8 @@ class Material:
     """The folder with the YAML of lm-eval tasks of one's own."""
     behaviour: Path
     """The folder with behavioural tests."""
+    form: Form = PLAIN
+    """In which the model is asked questions."""
 
 
 def assess(
@@ -81,7 +84,7 @@ def assess(
     texts = [row["text"] for row in read_jsonl(material.training)] if material.training else []
     cloze = read_jsonl(material.evaluation / "domain_cloze.jsonl")[: params.max_items]
     held_out = read_jsonl(material.evaluation / "domain_text.jsonl")
-    tasks = _tasks(examples, {"domain_cloze": cloze}, (texts, held_out), observe, seed)
+    tasks = _tasks((examples, material.form), {"domain_cloze": cloze}, (texts, held_out), observe, seed)
     cases = read_cases(material.behaviour, observe.behaviour)
     tasks.append(Task(BEHAVIOUR, "choices", asked(cases)))
     answers = run(language_model(model, tokenizer, params.batch_items), tasks)
@@ -97,7 +100,7 @@ def assess(
     for name, of_task in (rows | public).items():
         write_jsonl(out / f"{name}.jsonl", of_task)
     scored = {name: read_jsonl(out / f"{name}.jsonl") for name in (*CLOZE_TASKS, *TEXT_TASKS)}
-    return sum_up(Found(scored, rows, public, examples, texts), observe, seed=seed)
+    return sum_up(Found(scored, rows, public, examples, texts, material.form.name), observe, seed=seed)
 
 
 def _require_other_names(public: Rows, ours: set[str]) -> None:
@@ -115,15 +118,19 @@ def time_answers(model: Any, tokenizer: Any, material: Material, params: ScorePa
     examples = read_examples(material.examples)[: observe.timed_answers] if observe else []
     if observe is None or not examples:
         return
-    prompts = [prompt_for(example.question) for example in examples]
     cost = measure(
-        on_device(model), tokenizer, prompts, new_tokens=observe.answer_tokens, batch_items=params.batch_items
+        on_device(model),
+        tokenizer,
+        [material.form.prompt(example.question) for example in examples],
+        ends=material.form.ends,
+        new_tokens=observe.answer_tokens,
+        batch_items=params.batch_items,
     )
     write_json(timings / EFFICIENCY, asdict(cost))
 
 
 def _tasks(
-    examples: Sequence[Example],
+    questions: tuple[Sequence[Example], Form],
     scored: dict[str, Sequence[Item]],
     texts: tuple[Sequence[str], Sequence[Item]],
     observe: ObserveParams,
@@ -132,15 +139,16 @@ def _tasks(
     """Everything that goes through the model in one pass of lm-eval.
 
     Args:
-        examples: of the evaluation set.
+        questions: examples of the evaluation set, and the form in which they are asked.
         scored: the items of the task that has been scored and is now asked in other ways.
         texts: training texts and held-out ones.
         observe: how many of each.
         seed: of every choice.
     """
-    questions = question_tasks(examples, answered=observe.answers, answer_tokens=observe.answer_tokens, seed=seed)
-    bases = scored | {task.name: task.items for task in questions}
-    tasks = questions + robustness_tasks(bases, items=observe.robustness_items, seed=seed)
+    (examples, form), tokens = questions, observe.answer_tokens
+    tasks = question_tasks(examples, form, answered=observe.answers, answer_tokens=tokens, seed=seed)
+    bases = scored | {task.name: task.items for task in tasks}
+    tasks += robustness_tasks(bases, form, items=observe.robustness_items, seed=seed)
     training, held_out = texts
     if training:
         tasks += memorisation_tasks(
@@ -148,7 +156,7 @@ def _tasks(
             held_out,
             texts=observe.memorisation_texts,
             words=observe.memorised_words,
-            tokens=observe.answer_tokens,
+            tokens=tokens,
             seed=seed,
         )
     return tasks

@@ -6,7 +6,7 @@ artifacts/baseline/candidates/<name>/   the same of every base that baseline.can
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from acclimate.model.choosing.sanity import Sanity, sanity_run
 from acclimate.model.determinism import fix_randomness
 from acclimate.model.fetch import parameters
 from acclimate.model.score import Summary, headline, score
+from acclimate.model.scoring.asking import form_of_base
 from acclimate.model.scoring.dimensions import Assessment
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def _asked(
 ) -> tuple[dict[str, Summary], Assessment | None]:
     """One model's scores, and what is observed beside; its rows are in `out`."""
     model, tokenizer = load_base(folder), load_tokenizer(folder)
+    material = replace(material, form=form_of_base(tokenizer))
     scores = score(model, tokenizer, material.evaluation, scoring, out, seed=seed)
     return scores, assess(model, tokenizer, material, scoring, out, seed=seed)
 

@@ -23,10 +23,11 @@ from acclimate.model.adapter import WEIGHTS, load_adapted, load_tokenizer
 from acclimate.model.assess import Material, assess, time_answers
 from acclimate.model.determinism import fix_randomness
 from acclimate.model.score import FACTS, Summary, headline, score
+from acclimate.model.scoring.asking import form_of
 from acclimate.model.scoring.dimensions import Assessment
 
 if TYPE_CHECKING:
-    from acclimate.core.params import CommonParams, ScoreParams
+    from acclimate.core.params import CommonParams, ScoreParams, TrainTaskParams
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class EvaluateReport:
 
 def run(
     params: ScoreParams,
+    task_params: TrainTaskParams,
     common: CommonParams,
     *,
     base: Path,
@@ -77,6 +79,7 @@ def run(
 
     Args:
         params: what is scored and observed.
+        task_params: in what form the candidate was trained to answer, and is asked.
         common: seed and threads.
         base: the folder of the base model.
         adapter: the candidate.
@@ -90,8 +93,8 @@ def run(
         timings: folder for what the candidate's answers cost, which differs between equal runs; None times nothing.
 
     Raises:
-        UserError: if a model cannot be loaded, a task has no items, a dial names what is not there, or the
-            champion's weights or its base are not those that champion.json names.
+        UserError: if a model cannot be loaded, a task has no items, a dial names what is not there, the tokenizer
+            lacks what the template needs, or the champion's weights or its base are not those that champion.json names.
     """
     fix_randomness(common)
     tokenizer = load_tokenizer(base)
@@ -99,7 +102,8 @@ def run(
     current = read_champion(champion)
     model, folder = load_adapted(base, adapter), out / "candidate"
     candidate_tasks = score(model, tokenizer, evaluation, params, folder, seed=common.seed)
-    material = Material(evaluation, examples, training=dataset, tasks=tasks, behaviour=behaviour)
+    form = form_of(task_params.template, tokenizer)
+    material = Material(evaluation, examples, training=dataset, tasks=tasks, behaviour=behaviour, form=form)
     observed = assess(model, tokenizer, material, params, folder, seed=common.seed)
     if timings is not None:
         time_answers(model, tokenizer, material, params, timings)

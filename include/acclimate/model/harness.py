@@ -15,7 +15,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from acclimate.core.errors import UserError
-from acclimate.model.generation import complete
+from acclimate.model.generation import complete, mark_tokens
 from acclimate.model.likelihood import Choices, choice_log_likelihoods, window_log_likelihoods
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def language_model(model: Any, tokenizer: Any, batch_items: int) -> LM:
 
     def encode(texts: list[str]) -> list[list[int]]:
         tokens: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
-        return tokens
+        # Some templates write the beginning of the text themselves; it is put in front of every text below.
+        return [ids[1:] if ids[:1] == [begin] else ids for ids in tokens]
 
     class CausalModel(LM):  # type: ignore[misc]
         """Both kinds of likelihood, and generation."""
@@ -79,16 +80,17 @@ def language_model(model: Any, tokenizer: Any, batch_items: int) -> LM:
         def generate_until(self, requests: list[Any]) -> list[str]:
             """What the model writes after every prompt, up to the first of the strings that end an answer."""
             texts = [""] * len(requests)
-            for limit in sorted({request.args[1]["max_gen_toks"] for request in requests}):
-                asked = [n for n, request in enumerate(requests) if request.args[1]["max_gen_toks"] == limit]
+            for limit, ends in sorted({_limits(request) for request in requests}):
+                asked = [n for n, request in enumerate(requests) if _limits(request) == (limit, ends)]
+                stops = [stop, *mark_tokens(tokenizer, ends)]
                 # Of a prompt that does not fit, the end is what the answer follows from.
                 prompts = [
                     [begin, *tokens[max(0, len(tokens) + 1 + limit - window) :]]
                     for tokens in encode([requests[n].args[0] for n in asked])
                 ]
-                written = complete(model, prompts, stop=stop, max_new_tokens=limit, batch_items=batch_items)
+                written = complete(model, prompts, stops=stops, max_new_tokens=limit, batch_items=batch_items)
                 for n, tokens in zip(asked, written, strict=True):
-                    texts[n] = until(tokenizer.decode(tokens, skip_special_tokens=True), requests[n].args[1]["until"])
+                    texts[n] = until(tokenizer.decode(tokens, skip_special_tokens=True), ends)
             return texts
 
     return CausalModel()
@@ -143,7 +145,12 @@ def split_choices(left: list[int], texts: list[list[int]], window: int) -> Choic
     return Choices(context=texts[0][max(0, shared - room) : shared], continuations=continuations)
 
 
-def until(text: str, ends: list[str]) -> str:
+def _limits(request: Any) -> tuple[int, tuple[str, ...]]:
+    """Of a generation: its most tokens, and what ends it."""
+    return request.args[1]["max_gen_toks"], tuple(request.args[1]["until"])
+
+
+def until(text: str, ends: Sequence[str]) -> str:
     """`text` up to the first of `ends`, all of it if none stands in it."""
     return text[: min((place for end in ends if (place := text.find(end)) >= 0), default=len(text))]
 

@@ -19,6 +19,7 @@ Models = Mapping[str, Assessment]
 
 SHOWN = "domain_cloze"
 """The task whose reliability is drawn: the one with most items of the domain."""
+FORMS = {"model": "its tokenizer's chat template"}
 VALUE = (Column("value", "number"), Column("95 % interval", "number"), Column("items", "number"))
 
 
@@ -54,6 +55,8 @@ def _tasks(models: Models) -> list[Block]:
     ]
     head = (Column("task"), Column("metric"), Column("model"))
     blocks: list[Block] = [Table("Every task", (*head, *VALUE), tuple(rows))]
+    forms = [f"{model} in {FORMS.get(of.form, f'the {of.form} form')}" for model, of in models.items()]
+    blocks.append(Note(f"Questions were asked of the {', of the '.join(forms)}."))
     bleu = [f"{model} {formats.decimal(of.corpus_bleu)}" for model, of in models.items() if of.corpus_bleu is not None]
     if bleu:
         embedder = next(iter(models.values())).embedder

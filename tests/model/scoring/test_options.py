@@ -38,7 +38,7 @@ def test_an_answer_names_an_option_by_letter_or_by_its_words(text: str, choice: 
 
 
 def test_options_stand_under_letters_in_their_order() -> None:
-    assert lettered("Which?", OPTIONS[:2]) == "Question: Which?\nA. Pool.join\nB. Pool.map\nAnswer:"
+    assert lettered("Which?", OPTIONS[:2]) == "Which?\nA. Pool.join\nB. Pool.map"
 
 
 def test_wrong_options_are_other_answers_that_say_something_else(questions: list[Example]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from acclimate.data.evaluation.examples import Example, read_examples
+from acclimate.model.scoring.asking import PLAIN
 from acclimate.model.scoring.lm_tasks import Task
 from acclimate.model.scoring.question_tasks import FACTS, question_tasks
 
@@ -18,7 +19,7 @@ def questions(examples: Path) -> list[Example]:
 
 @pytest.fixture(scope="module")
 def tasks(questions: list[Example]) -> dict[str, Task]:
-    return {task.name: task for task in question_tasks(questions, answered=5, answer_tokens=9, seed=1)}
+    return {task.name: task for task in question_tasks(questions, PLAIN, answered=5, answer_tokens=9, seed=1)}
 
 
 def test_a_term_is_left_out_of_its_answer_and_stands_nowhere_before(
@@ -62,4 +63,4 @@ def test_every_item_carries_what_it_is_sliced_by(tasks: dict[str, Task]) -> None
 
 
 def test_no_examples_make_tasks_without_items() -> None:
-    assert [len(task.items) for task in question_tasks([], answered=5, answer_tokens=9, seed=1)] == [0] * 5
+    assert [len(task.items) for task in question_tasks([], PLAIN, answered=5, answer_tokens=9, seed=1)] == [0] * 5

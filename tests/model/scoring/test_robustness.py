@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from acclimate.model.scoring.asking import PLAIN
 from acclimate.model.scoring.robustness import BASES, compare, robustness_tasks
 
 LETTERS = {
@@ -25,7 +26,7 @@ def row(identity: str, choice: int, label: int) -> dict[str, Any]:
 
 
 def test_options_in_the_opposite_order_keep_the_right_one_right() -> None:
-    tasks = robustness_tasks({"multiple_choice_letters": [LETTERS]}, items=5, seed=1)
+    tasks = robustness_tasks({"multiple_choice_letters": [LETTERS]}, PLAIN, items=5, seed=1)
     (changed,) = next(task.items for task in tasks if task.name == "robustness_option_order")
     assert "A. four\nB. three\nC. two\nD. one\n" in changed["left"]
     assert changed["label"] == 2
@@ -53,7 +54,7 @@ def test_only_changed_items_are_compared_each_with_itself() -> None:
 
 def test_items_that_a_change_leaves_as_they_are_and_tasks_that_were_not_run_are_left_out() -> None:
     same = {"id": "a", "cluster": "a", "left": "a b", "right": "", "choices": ["x", "y"], "label": 0}
-    tasks = robustness_tasks({"domain_cloze": [same, {**same, "left": "Some words"}]}, items=5, seed=1)
+    tasks = robustness_tasks({"domain_cloze": [same, {**same, "left": "Some words"}]}, PLAIN, items=5, seed=1)
     sizes = {task.name: len(task.items) for task in tasks}
     assert sizes["robustness_lower_case"] == 1
     assert sizes["robustness_option_order"] == sizes["robustness_short_form"] == 0
@@ -62,5 +63,5 @@ def test_items_that_a_change_leaves_as_they_are_and_tasks_that_were_not_run_are_
 
 def test_no_more_items_than_asked_for_are_changed() -> None:
     items = [{**LETTERS, "id": str(n)} for n in range(9)]
-    tasks = robustness_tasks({"multiple_choice_letters": items}, items=4, seed=1)
+    tasks = robustness_tasks({"multiple_choice_letters": items}, PLAIN, items=4, seed=1)
     assert max(len(task.items) for task in tasks) == 4

@@ -52,6 +52,8 @@ class Found:
     examples: Sequence[Example]
     training: Sequence[str]
     """Training texts; none where they are not known."""
+    form: str = "plain"
+    """In which the questions were asked."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class Assessment:
     """Capability to what its tests show."""
     embedder: str
     """What `similarity` of answers was measured with."""
+    form: str = "plain"
+    """In which questions were asked (asking.py); 'model' is the tokenizer's own chat template."""
 
 
 def sum_up(found: Found, params: ObserveParams, *, seed: int) -> Assessment:
@@ -97,6 +101,7 @@ def sum_up(found: Found, params: ObserveParams, *, seed: int) -> Assessment:
         memorisation=_memorisation(found, answers, references, params, seed),
         behaviour=capabilities(found.asked.get(BEHAVIOUR, []), seed=seed),
         embedder=params.embedder,
+        form=found.form,
     )
 
 

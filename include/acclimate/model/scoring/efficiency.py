@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from acclimate.model.generation import complete
+from acclimate.model.generation import complete, mark_tokens
 
 if TYPE_CHECKING:
     import torch
@@ -45,22 +45,26 @@ class Efficiency:
     """Peak of the process, libraries and everything scored before included; on a GPU, of its memory."""
 
 
-def measure(model: Any, tokenizer: Any, prompts: Sequence[str], *, new_tokens: int, batch_items: int) -> Efficiency:
+def measure(
+    model: Any, tokenizer: Any, prompts: Sequence[str], *, ends: Sequence[str], new_tokens: int, batch_items: int
+) -> Efficiency:
     """Time the answers to `prompts`.
 
     Args:
         model: a transformers causal language model in evaluation mode.
         tokenizer: its tokenizer.
         prompts: texts to complete.
+        ends: marks that end an answer beside the end of the text.
         new_tokens: the longest answer.
         batch_items: prompts per forward pass of the batched measurement.
     """
     encoded: list[list[int]] = tokenizer(list(prompts))["input_ids"]
+    stop = tokenizer.bos_token_id if tokenizer.eos_token_id is None else tokenizer.eos_token_id
+    stops = [stop, *mark_tokens(tokenizer, ends)]
 
     def seconds(tokens: Sequence[list[int]], size: int) -> tuple[float, int]:
         started = time.perf_counter()
-        stop = tokenizer.bos_token_id if tokenizer.eos_token_id is None else tokenizer.eos_token_id
-        written = complete(model, tokens, stop=stop, max_new_tokens=new_tokens, batch_items=size)
+        written = complete(model, tokens, stops=stops, max_new_tokens=new_tokens, batch_items=size)
         return time.perf_counter() - started, sum(map(len, written))
 
     seconds(encoded[:1], 1)  # the first call pays for memory and kernels that later ones find ready

@@ -32,6 +32,8 @@ class Task:
     items: Sequence[Item]
     new_tokens: int = 0
     """The longest text generated per item."""
+    ends: tuple[str, ...] = ()
+    """What ends an answer beside ENDS: the marks of the form in which it is asked for."""
 
 
 def run(lm: Any, tasks: Sequence[Task]) -> dict[str, list[Any]]:
@@ -112,7 +114,7 @@ def _generation(task: Task) -> dict[str, Any]:
         "output_type": "generate_until",
         "doc_to_text": lambda item: item["prompt"],
         "doc_to_target": lambda item: "",
-        "generation_kwargs": {"until": ENDS, "max_gen_toks": task.new_tokens, "do_sample": False},
+        "generation_kwargs": {"until": [*ENDS, *task.ends], "max_gen_toks": task.new_tokens, "do_sample": False},
         # What an answer is worth is worked out from the rows.
         "process_results": lambda item, results: {"bypass": None},
         "metric_list": [{"metric": "bypass"}],

@@ -2,7 +2,7 @@ r"""Multiple choice from questions with reference answers: wrong options, the le
 
 options = wrong_options(example, examples, seed=1729)     # three other examples' answers, or None
 lettered("What waits for all jobs?", ["Pool.join", "Pool.map"])
-# "Question: What waits for all jobs?\nA. Pool.join\nB. Pool.map\nAnswer:"
+# "What waits for all jobs?\nA. Pool.join\nB. Pool.map"
 chosen(" B. Pool.map waits", ["Pool.join", "Pool.map"])   # 1; None where no option can be made out
 """
 
@@ -47,10 +47,9 @@ def wrong_options(example: Example, examples: Sequence[Example], *, seed: int) -
     return taken[1:] if len(taken) == WRONG + 1 else None
 
 
-def lettered(question: str, options: Sequence[str], template: str = "Question: {question}\n{options}\nAnswer:") -> str:
-    """The prompt that lists `options` under letters."""
-    listed = "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False))
-    return template.format(question=question, options=listed)
+def lettered(question: str, options: Sequence[str]) -> str:
+    """The question with `options` listed under letters below it."""
+    return "\n".join([question, *(f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False))])
 
 
 def chosen(text: str, options: Sequence[str]) -> int | None:

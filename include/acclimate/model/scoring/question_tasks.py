@@ -6,7 +6,8 @@
     multiple_choice_generated  the same prompt, the letter generated and read back
     questions                  the answer is generated and compared with the reference answer
 
-A wrong option is the answer to another question (options.py), a wrong term one about as frequent in the answers.
+A wrong option is the answer to another question (options.py), a wrong term one about as frequent in the answers. The
+form of the prompt is that of the model that is asked (asking.py).
 Every row carries what slices are made by: difficulty, domain_category, source_kind, source, type and group.
 """
 
@@ -18,6 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from acclimate.data.evaluation.examples import Example
+from acclimate.model.scoring.asking import Form
 from acclimate.model.scoring.lm_tasks import Item, Task
 from acclimate.model.scoring.options import WRONG, lettered, wrong_options
 
@@ -29,45 +31,43 @@ NEIGHBOURS = 12
 """Wrong terms come from this many places to each side of the right one in order of frequency, as in the cloze tasks."""
 
 
-def question_tasks(examples: Sequence[Example], *, answered: int, answer_tokens: int, seed: int) -> list[Task]:
+def question_tasks(
+    examples: Sequence[Example], form: Form, *, answered: int, answer_tokens: int, seed: int
+) -> list[Task]:
     """The five tasks; one that no example fits has no items.
 
     Args:
         examples: of the evaluation set, in its order.
+        form: in which the model is asked.
         answered: how many of them, the first, are answered by generation.
         answer_tokens: the longest answer.
         seed: of wrong options and their order.
     """
-    choices = _choices(examples, seed)
-    letters = [_lettered(item) for item in choices]
+    choices = _choices(examples, form, seed)
+    letters = [_lettered(item, form) for item in choices]
     return [
-        Task("terminology", "choices", _terminology(examples, seed)),
+        Task("terminology", "choices", _terminology(examples, form, seed)),
         Task("multiple_choice", "choices", choices),
         Task("multiple_choice_letters", "choices", letters),
-        Task("multiple_choice_generated", "generation", letters[:answered], LETTER_TOKENS),
-        Task("questions", "generation", [_question(one) for one in examples[:answered]], answer_tokens),
+        Task("multiple_choice_generated", "generation", letters[:answered], LETTER_TOKENS, form.ends),
+        Task("questions", "generation", [_question(one, form) for one in examples[:answered]], answer_tokens, form.ends),
     ]
-
-
-def prompt_for(question: str) -> str:
-    """The form in which questions were trained and are served."""
-    return f"Question: {question}\nAnswer:"
 
 
 def _facts(example: Example) -> Item:
     return {"id": example.id, "cluster": example.cluster, **{name: getattr(example, name) for name in FACTS}}
 
 
-def _question(example: Example) -> Item:
+def _question(example: Example, form: Form) -> Item:
     return {
         **_facts(example),
-        "prompt": prompt_for(example.question),
+        "prompt": form.prompt(example.question),
         "question": example.question,
         "reference": example.ground_truth.answer,
     }
 
 
-def _choices(examples: Sequence[Example], seed: int) -> list[Item]:
+def _choices(examples: Sequence[Example], form: Form, seed: int) -> list[Item]:
     items = []
     for example in examples:
         wrong = wrong_options(example, examples, seed=seed)
@@ -77,8 +77,9 @@ def _choices(examples: Sequence[Example], seed: int) -> list[Item]:
                 {
                     **_facts(example),
                     "question": example.question,
-                    "left": prompt_for(example.question),
-                    "choices": [f" {option}" for option in options],
+                    "options": options,
+                    "left": form.opened(example.question),
+                    "choices": [f"{form.space}{option}" for option in options],
                     "right": "",
                     "label": options.index(example.ground_truth.answer),
                 }
@@ -86,14 +87,13 @@ def _choices(examples: Sequence[Example], seed: int) -> list[Item]:
     return items
 
 
-def _lettered(item: Item) -> Item:
-    options = [choice.removeprefix(" ") for choice in item["choices"]]
-    prompt = lettered(item["question"], options)
-    letters = [f" {letter}" for letter in "ABCD"]
-    return {**item, "left": prompt, "prompt": prompt, "choices": letters, "options": options}
+def _lettered(item: Item, form: Form) -> Item:
+    listed = lettered(item["question"], item["options"])
+    letters = [f"{form.space}{letter}" for letter in "ABCD"]
+    return {**item, "left": form.opened(listed), "prompt": form.prompt(listed), "choices": letters}
 
 
-def _terminology(examples: Sequence[Example], seed: int) -> list[Item]:
+def _terminology(examples: Sequence[Example], form: Form, seed: int) -> list[Item]:
     """One item per example that has a term which does not stand before its place in the answer."""
     known = Counter(term for example in examples for term in example.ground_truth.key_concepts)
     ranked = sorted(known, key=lambda term: (known[term], term))
@@ -101,7 +101,7 @@ def _terminology(examples: Sequence[Example], seed: int) -> list[Item]:
     for example in examples:
         places = _term_places(example)
         random.Random(f"{seed}:place:{example.id}").shuffle(places)
-        found = next((item for place in places if (item := _term_item(example, *place, ranked, seed))), None)
+        found = next((item for place in places if (item := _term_item(example, place, form, ranked, seed))), None)
         if found:
             items.append(found)
     return items
@@ -118,11 +118,13 @@ def _term_places(example: Example) -> list[tuple[int, int]]:
     return found
 
 
-def _term_item(example: Example, start: int, end: int, ranked: Sequence[str], seed: int) -> Item | None:
-    answer = example.ground_truth.answer
+def _term_item(
+    example: Example, place: tuple[int, int], form: Form, ranked: Sequence[str], seed: int
+) -> Item | None:
+    answer, (start, end) = example.ground_truth.answer, place
     term, said = answer[start:end], f"{example.question} {answer}".casefold()
-    place = ranked.index(term)
-    near = ranked[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]
+    rank = ranked.index(term)
+    near = ranked[max(0, rank - NEIGHBOURS) : rank + NEIGHBOURS + 1]
     wrong = [other for other in near if other.casefold() not in said and term.casefold() not in other.casefold()]
     if len(wrong) < WRONG:
         return None
@@ -130,7 +132,7 @@ def _term_item(example: Example, start: int, end: int, ranked: Sequence[str], se
     choices = _shuffled([term, *wrong], f"{seed}:terms:{example.id}")
     return {
         **_facts(example),
-        "left": f"{prompt_for(example.question)} {answer[:start]}",
+        "left": f"{form.opened(example.question)}{form.space}{answer[:start]}",
         "choices": choices,
         "right": answer[end:],
         "label": choices.index(term),

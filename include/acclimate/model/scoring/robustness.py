@@ -14,6 +14,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from acclimate.model.scoring.asking import Form
 from acclimate.model.scoring.estimates import Estimate, estimate, ratio
 from acclimate.model.scoring.lm_tasks import Item, Row, Task
 from acclimate.model.scoring.options import lettered
@@ -21,7 +22,7 @@ from acclimate.model.scoring.perturbations import CHANGES
 
 PREFIX = "robustness_"
 TEMPLATES = {"short_form": "Q: {question}\nA:", "plain_form": "{question}\n\n"}
-"""Other ways to put a question, beside the one it was trained in."""
+"""Other ways to put a question, beside the one it was trained in; an answer follows them after a space."""
 BASES = dict.fromkeys(CHANGES, "domain_cloze") | {"option_order": "multiple_choice_letters"}
 BASES |= dict.fromkeys(TEMPLATES, "multiple_choice")
 """Change to the task whose items it changes."""
@@ -40,17 +41,18 @@ class Robustness:
     """Accuracy before minus after; below 0 where the change helped."""
 
 
-def robustness_tasks(bases: dict[str, Sequence[Item]], *, items: int, seed: int) -> list[Task]:
+def robustness_tasks(bases: dict[str, Sequence[Item]], form: Form, *, items: int, seed: int) -> list[Task]:
     """A task per change, of the first `items` items of its base that it changes.
 
     Args:
         bases: the items of the tasks in BASES; a task that is not there is not changed.
+        form: in which their questions are asked.
         items: the most per change.
         seed: of the typos and gaps.
     """
     tasks = []
     for change, base in BASES.items():
-        changed = (_changed(change, item, seed) for item in bases.get(base, ()))
+        changed = (_changed(change, item, form, seed) for item in bases.get(base, ()))
         kept = [item for item in changed if item is not None][:items]
         tasks.append(Task(f"{PREFIX}{change}", "choices", kept))
     return tasks
@@ -78,13 +80,14 @@ def compare(change: str, base: Sequence[Row], changed: Sequence[Row], *, seed: i
     )
 
 
-def _changed(change: str, item: Item, seed: int) -> Item | None:
+def _changed(change: str, item: Item, form: Form, seed: int) -> Item | None:
     """The item after the change; None if it is the same."""
     if change == "option_order":
-        prompt = lettered(item["question"], item["options"][::-1])
-        return {**item, "left": prompt, "label": len(item["options"]) - 1 - item["label"]}
+        left = form.opened(lettered(item["question"], item["options"][::-1]))
+        return {**item, "left": left, "label": len(item["options"]) - 1 - item["label"]}
     if change in TEMPLATES:
-        return {**item, "left": TEMPLATES[change].format(question=item["question"])}
+        choices = [f" {option}" for option in item["options"]]
+        return {**item, "left": TEMPLATES[change].format(question=item["question"]), "choices": choices}
     left = CHANGES[change](item["left"], random.Random(f"{seed}:{change}:{item['id']}"))
     return None if left == item["left"] else {**item, "left": left}
 
