@@ -220,7 +220,7 @@ def judge(checkout: Path, right: int, items: int = 800) -> None:
         dataset=artifacts / "mix/train.jsonl",
         certificate=artifacts / "mix/certificate.json",
         ledger=checkout / "ledger.jsonl",
-        timings=checkout / "timings",
+        measurements=checkout / "measurements",
     )
     assert report.verdict == "promote", report.reasons
     write_report(report_path("gate", checkout), "gate", report)

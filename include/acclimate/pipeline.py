@@ -45,9 +45,9 @@ class Stage:
     """Those of its inputs that hold evaluation items which the training set must have been checked against."""
     judges: tuple[str, ...] = ()
     """Those of its inputs that are models scored on the test set: each use goes into the ledger."""
-    looks_up: tuple[Literal["ledger", "timings"], ...] = ()
+    looks_up: tuple[Literal["ledger", "measurements"], ...] = ()
     """What it is given besides, of what differs between equal runs and is therefore no dep: the ledger of the test
-    set, the folder of timings."""
+    set, the folder with what was measured of candidates on this machine."""
     option: Option | None = None
     """What its command does instead of running it, when it is told to."""
     resumes: bool = False
@@ -208,7 +208,7 @@ STAGES: dict[str, Stage] = {
             },
             unseen=("evaluation", "examples"),
             judges=("base", "adapter", "champion"),
-            looks_up=("timings",),
+            looks_up=("measurements",),
             libraries=(*_TORCH, "peft", "lm_eval.evaluator"),
         ),
         Stage(
@@ -223,7 +223,7 @@ STAGES: dict[str, Stage] = {
                 "certificate": "artifacts/mix/certificate.json",
             },
             writes=False,
-            looks_up=("ledger", "timings"),
+            looks_up=("ledger", "measurements"),
             option=Option(
                 "--replay", "VERSION", "acclimate.release.replay", "recompute the verdict of a registered version"
             ),

@@ -19,7 +19,7 @@ from acclimate.core.certificate import (
 )
 from acclimate.core.errors import UserError
 from acclimate.core.files import require_free_disk, whole_directory, write_json
-from acclimate.core.home import home
+from acclimate.core.home import home, state
 from acclimate.core.interrupts import heeding_interrupts
 from acclimate.core.ledger import ledger_path, note_use
 from acclimate.core.params import Params, load
@@ -65,7 +65,7 @@ def run_stage(name: str, *, started: float) -> Report:
     ready = time.perf_counter()
     began = time.time() - (ready - started)
     inputs = {keyword: Path(path) for keyword, path in stage.inputs.items()}
-    inputs |= {name: ledger_path(home()) if name == "ledger" else TIMINGS for name in stage.looks_up}
+    inputs |= {name: ledger_path(home()) if name == "ledger" else state() / name for name in stage.looks_up}
     if stage.judges:
         models = {keyword: inputs[keyword] for keyword in stage.judges} | _other_bases(stage, params)
         domain = params.ingest.domain

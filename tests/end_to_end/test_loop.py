@@ -337,7 +337,7 @@ def _failed_gate(demo: Demo, tmp_path: Path, *, dataset: Path | None = None, ada
         dataset=demo.run / "artifacts/mix/train.jsonl",
         certificate=demo.run / "artifacts/mix/certificate.json",
         ledger=tmp_path / "ledger.jsonl",
-        timings=tmp_path,
+        measurements=tmp_path,
     )
     assert report.verdict == "reject", report.reasons
     assert not report.metrics["domain_cloze"]["passed"], report.reasons

@@ -175,7 +175,7 @@ def test_an_untrained_adapter_is_the_base_and_fails_the_gate(
         dataset=tmp_path / "train.jsonl",
         certificate=tmp_path / "certificate.json",
         ledger=tmp_path / "ledger.jsonl",
-        timings=tmp_path,
+        measurements=tmp_path,
     )
     assert report.verdict == "reject"
     assert report.reasons[0] == (

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from acclimate.core.errors import UserError
-from acclimate.core.files import sha256, write_json, write_jsonl
+from acclimate.core.files import read_json, sha256, write_json, write_jsonl
 from acclimate.core.ledger import ledger_path, note_use
 from acclimate.core.params import CommonParams, GateParams, load
 from acclimate.core.reports import write_report
 from acclimate.model.gate import GateReport, run
+from acclimate.model.scoring.efficiency import Efficiency
+from acclimate.model.scoring.measurements import keep
 
 PARAMS = load(Path(__file__).parents[2] / "params.yaml").gate.model_copy(update={"resamples": 1000})
 COMMON = CommonParams(seed=1, threads=1, min_free_disk_mb=0)
@@ -29,6 +31,11 @@ def model(directory: Path, *, domain: int, general: int, bits: float = 30.0, shi
         text = [{"id": f"{task}t{i}", "cluster": f"c{i}", "log_likelihood": -bits, "bytes": 10} for i in range(8)]
         write_jsonl(directory / f"{task}_cloze.jsonl", cloze)
         write_jsonl(directory / f"{task}_text.jsonl", text)
+
+
+def measured(folder: Path, candidate: str, latency: float) -> None:
+    """Note that an answer of `candidate` took so many milliseconds on this machine."""
+    keep(folder, candidate, Efficiency("a CPU", 8, latency, latency, 900.0, 1200.0))
 
 
 def gate(
@@ -86,7 +93,7 @@ def gate(
         dataset=tmp_path / "mix/train.jsonl",
         certificate=tmp_path / "mix/certificate.json",
         ledger=ledger_path(tmp_path),
-        timings=tmp_path / "timings",
+        measurements=tmp_path / "measurements",
     )
 
 
@@ -264,18 +271,31 @@ def test_a_budget_that_is_set_and_not_measured_promotes_nobody(tmp_path: Path) -
     params = PARAMS.model_copy(update={"max_latency_ms": 200.0})
     report = gate(tmp_path, {"domain": 160, "general": 236}, params=params)
     assert report.verdict == "inconclusive"
-    assert report.reasons[0] == "latency: not measured, though a budget of 200 ms per answer is set"
+    assert report.reasons[0].startswith(
+        "latency: not measured of this candidate on this machine, though a budget of 200 ms per answer is set; "
+    )
+    assert "`dvc repro --force --single-item evaluate` measures it" in report.reasons[0]
 
 
-@pytest.mark.parametrize(("measured", "verdict"), [(150.0, "promote"), (250.0, "reject")])
+@pytest.mark.parametrize("whose", ["another candidate's", "another machine's"])
+def test_what_was_measured_of_another_is_no_measurement(tmp_path: Path, whose: str) -> None:
+    measured(tmp_path / "measurements", CHAMPION if whose == "another candidate's" else CANDIDATE, 150.0)
+    if whose == "another machine's":
+        [path] = (tmp_path / "measurements").iterdir()
+        write_json(path, read_json(path) | {"host": "another processor, 64 processors, 256 GB"})
+    params = PARAMS.model_copy(update={"max_latency_ms": 200.0})
+    assert gate(tmp_path, {"domain": 160, "general": 236}, params=params).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(("latency", "verdict"), [(150.0, "promote"), (250.0, "reject")])
 def test_a_budget_decides_without_its_milliseconds_entering_the_report(
-    tmp_path: Path, measured: float, verdict: str
+    tmp_path: Path, latency: float, verdict: str
 ) -> None:
-    write_json(tmp_path / "timings/efficiency.json", {"latency_ms": measured})
+    measured(tmp_path / "measurements", CANDIDATE, latency)
     params = PARAMS.model_copy(update={"max_latency_ms": 200.0})
     report = gate(tmp_path, {"domain": 160, "general": 236}, params=params)
     assert report.verdict == verdict
-    assert str(measured) not in str(report)
+    assert str(latency) not in str(report)
 
 
 def _texts(path: Path, unsafe: int, n: int) -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from acclimate.core.files import write_json
 from acclimate.core.params import ObserveParams
 from acclimate.data.evaluation.examples import Example, GroundTruth
 from acclimate.model.scoring.answers import METRICS
 from acclimate.model.scoring.dimensions import Assessment, Found, sum_up
 from acclimate.model.scoring.efficiency import Efficiency
+from acclimate.model.scoring.measurements import keep
 from acclimate.report.material import Material
 from acclimate.report.page import compose
 from acclimate.report.rendering import render
@@ -115,9 +115,8 @@ def html(
         "evaluate": replace(whole_run["evaluate"], observed=pair[1]),
     }
     run = write_run(tmp_path_factory.mktemp("page"), whole_run | shown)
-    write_json(
-        run / "timings/efficiency.json", asdict(Efficiency("A CPU, 2 of 2 threads", 8, 410.2, 598.7, 950.0, 1200.0))
-    )
+    measured = Efficiency("A CPU, 2 of 2 threads", 8, 410.2, 598.7, 950.0, 1200.0)
+    keep(run / ".acclimate/measurements", whole_run["evaluate"].candidate_sha256, measured)
     return render(compose(Material(run)))
 
 

@@ -11,12 +11,12 @@ params.yaml.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_jsonl, write_json, write_jsonl
+from acclimate.core.files import read_jsonl, write_jsonl
 from acclimate.data.evaluation.examples import Example, read_examples
 from acclimate.model.behaviour.failing import NAME as BEHAVIOUR
 from acclimate.model.behaviour.failing import asked, case_rows
@@ -26,7 +26,7 @@ from acclimate.model.harness import language_model
 from acclimate.model.score import CLOZE_TASKS, TEXT_TASKS
 from acclimate.model.scoring.asking import PLAIN, Form
 from acclimate.model.scoring.dimensions import Assessment, Found, Rows, sum_up
-from acclimate.model.scoring.efficiency import EFFICIENCY, measure
+from acclimate.model.scoring.efficiency import Efficiency, measure
 from acclimate.model.scoring.lm_tasks import Item, Row, Task, choice_row, run
 from acclimate.model.scoring.memorisation import HELD_OUT, SEEN, continued_rows, memorisation_tasks
 from acclimate.model.scoring.public_tasks import run_public
@@ -112,13 +112,13 @@ def _require_other_names(public: Rows, ours: set[str]) -> None:
         )
 
 
-def time_answers(model: Any, tokenizer: Any, material: Material, params: ScoreParams, timings: Path) -> None:
-    """Write what answering the first questions of the evaluation set costs on this machine to `timings`."""
+def time_answers(model: Any, tokenizer: Any, material: Material, params: ScoreParams) -> Efficiency | None:
+    """What answering the first questions of the evaluation set costs on this machine; None if none is to be timed."""
     observe = params.observe
     examples = read_examples(material.examples)[: observe.timed_answers] if observe else []
     if observe is None or not examples:
-        return
-    cost = measure(
+        return None
+    return measure(
         on_device(model),
         tokenizer,
         [material.form.prompt(example.question) for example in examples],
@@ -126,7 +126,6 @@ def time_answers(model: Any, tokenizer: Any, material: Material, params: ScorePa
         new_tokens=observe.answer_tokens,
         batch_items=params.batch_items,
     )
-    write_json(timings / EFFICIENCY, asdict(cost))
 
 
 def _tasks(

@@ -107,7 +107,11 @@ def budget(grounds: Grounds, name: str, limit: float | None, form: str) -> Check
     if limit is None:
         return Check(rule, "not asked", f"{rule}: no budget is set (gate.max_{name})", against="")
     if name not in grounds.measured:
-        sentence = f"{rule}: not measured, though a budget of {form.format(limit)} is set"
+        sentence = (
+            f"{rule}: not measured of this candidate on this machine, though a budget of {form.format(limit)} is set; "
+            "with score.observe.timed_answers above 0 `dvc repro --force --single-item evaluate` measures it, and then "
+            "the same with gate decides"
+        )
         return Check(rule, "open", sentence, items=0, against="")
     within = grounds.measured[name] <= limit
     sentence = f"{rule}: {'within' if within else 'above'} the budget of {form.format(limit)}"

@@ -25,6 +25,7 @@ from acclimate.model.determinism import fix_randomness
 from acclimate.model.score import FACTS, Summary, headline, score
 from acclimate.model.scoring.asking import form_of
 from acclimate.model.scoring.dimensions import Assessment
+from acclimate.model.scoring.measurements import keep
 
 if TYPE_CHECKING:
     from acclimate.core.params import CommonParams, ScoreParams, TrainTaskParams
@@ -73,7 +74,7 @@ def run(
     tasks: Path,
     behaviour: Path,
     out: Path,
-    timings: Path | None = None,
+    measurements: Path | None = None,
 ) -> EvaluateReport:
     """Score `base` with `adapter`, and with the adapter in `champion` if there is one, on `evaluation`.
 
@@ -90,7 +91,8 @@ def run(
         tasks: the folder with the YAML of lm-eval tasks of one's own.
         behaviour: the folder with behavioural tests.
         out: for the per-item results.
-        timings: folder for what the candidate's answers cost, which differs between equal runs; None times nothing.
+        measurements: folder for what the candidate's answers cost, which differs between equal runs; None times
+            nothing.
 
     Raises:
         UserError: if a model cannot be loaded, a task has no items, a dial names what is not there, the tokenizer
@@ -105,8 +107,8 @@ def run(
     form = form_of(task_params.template, tokenizer)
     material = Material(evaluation, examples, training=dataset, tasks=tasks, behaviour=behaviour, form=form)
     observed = assess(model, tokenizer, material, params, folder, seed=common.seed)
-    if timings is not None:
-        time_answers(model, tokenizer, material, params, timings)
+    if measurements is not None and (cost := time_answers(model, tokenizer, material, params)) is not None:
+        keep(measurements, candidate_sha256, cost)
     champion_tasks = None
     if current is not None:
         own = champions_base(current, champion, base)

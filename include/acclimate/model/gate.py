@@ -74,7 +74,7 @@ def run(
     dataset: Path,
     certificate: Path,
     ledger: Path,
-    timings: Path,
+    measurements: Path,
 ) -> GateReport:
     """Apply the rules to the results of baseline and evaluate.
 
@@ -87,7 +87,7 @@ def run(
         dataset: the training set.
         certificate: what says which training set holds no item of the test set.
         ledger: of the test set; a verdict depends on how many candidates came before, never on what comes after.
-        timings: folder with what was measured in seconds and bytes.
+        measurements: folder with what was measured of candidates in seconds and bytes.
 
     Raises:
         UserError: if the models were not scored on the same items, or the ledger was tampered with.
@@ -102,7 +102,7 @@ def run(
         dataset=dataset,
         certificate=certificate,
         submission=submission(read_uses(ledger), testset_files(evaluation), candidate),
-        measured=read_measured(timings),
+        measured=read_measured(measurements, candidate),
     )
     return decide(grounds)
 

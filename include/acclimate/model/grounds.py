@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from acclimate.core.files import read_json, read_jsonl, sha256
 from acclimate.model.compare import Rows, read_rows
 from acclimate.model.score import FACTS
-from acclimate.model.scoring.efficiency import EFFICIENCY
+from acclimate.model.scoring.measurements import kept
 
 if TYPE_CHECKING:
     from acclimate.core.params import CommonParams, GateParams
@@ -54,11 +54,10 @@ def testset_files(evaluation: Path) -> dict[str, str]:
     return {file.name: sha256(file) for file in sorted(evaluation.glob("*.jsonl"))}
 
 
-def read_measured(timings: Path) -> dict[str, float]:
-    """What was measured while the candidate was scored, of what budgets can be set for."""
-    path = timings / EFFICIENCY
-    found = read_json(path) if path.exists() else {}
-    return {name: float(found[name]) for name in MEASURED if name in found}
+def read_measured(measurements: Path, candidate_sha256: str) -> dict[str, float]:
+    """What was measured of this candidate on this machine, of what budgets can be set for; empty if nothing was."""
+    found = kept(measurements, candidate_sha256)
+    return {} if found is None else {name: float(getattr(found, name)) for name in MEASURED}
 
 
 def gather(

@@ -30,8 +30,8 @@ ROW_DIGITS = 8
 """Of each row's hash: enough to name a changed one; the file's whole hash proves that one was."""
 
 
-def grounds_of(checkout: Path) -> Grounds:
-    """What the gate of the run in `checkout` decided on.
+def grounds_of(checkout: Path, measurements: Path) -> Grounds:
+    """What the gate of the run in `checkout` decided on, and what was measured of its candidate on this machine.
 
     Raises:
         UserError: if its report does not follow from the results that are there.
@@ -47,7 +47,7 @@ def grounds_of(checkout: Path) -> Grounds:
         dataset=artifacts / "mix/train.jsonl",
         certificate=artifacts / "mix/certificate.json",
         submission=report["certainty"]["ledger"]["submission"],
-        measured=read_measured(checkout / "timings"),
+        measured=read_measured(measurements, report["candidate_sha256"]),
     )
     if differing := differences(report, decide(grounds)):
         raise UserError(

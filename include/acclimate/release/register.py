@@ -24,10 +24,11 @@ import yaml
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import sha256, write_json, write_jsonl
-from acclimate.core.home import home
+from acclimate.core.home import home, state
 from acclimate.core.ledger import read_ledger
 from acclimate.core.params import Params, load
 from acclimate.core.reports import PLOTS, report_path
+from acclimate.model.scoring.measurements import FOLDER
 from acclimate.release import exhibits
 from acclimate.release.evidence import ADAPTER_FILES, Evidence, read_evidence, require_promote
 from acclimate.release.keys import signing_key
@@ -220,7 +221,7 @@ def _log_evidence(checkout: Path) -> str:
     import mlflow
 
     with tempfile.TemporaryDirectory() as folder:
-        manifest_sha256 = exhibits.write(exhibits.grounds_of(checkout), Path(folder))
+        manifest_sha256 = exhibits.write(exhibits.grounds_of(checkout, state() / FOLDER), Path(folder))
         mlflow.log_artifacts(folder, exhibits.FOLDER)
     return manifest_sha256
 

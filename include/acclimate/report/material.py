@@ -19,9 +19,11 @@ from typing import Any, TypeVar
 import yaml
 
 from acclimate.core.files import read_json
+from acclimate.core.home import state
 from acclimate.core.ledger import Use, read_ledger
 from acclimate.core.reports import report_path
-from acclimate.model.scoring.efficiency import EFFICIENCY, Efficiency
+from acclimate.model.scoring.efficiency import Efficiency
+from acclimate.model.scoring.measurements import FOLDER, kept
 from acclimate.pipeline import STAGES
 from acclimate.report.blocks import Missing
 
@@ -135,11 +137,9 @@ class Material:
             if "work_s" in (value := read_json(file))
         }
 
-    @cached_property
-    def efficiency(self) -> Efficiency | None:
-        """What an answer of the candidate cost on the machine that evaluated it; None if it was not measured."""
-        path = self.root / "timings" / EFFICIENCY
-        return Efficiency(**read_json(path)) if path.exists() else None
+    def efficiency(self, candidate_sha256: str) -> Efficiency | None:
+        """What an answer of the candidate costs on this machine; None if it was not measured here."""
+        return kept(state(self.main or self.root) / FOLDER, candidate_sha256)
 
     def rejects(self, stage: str, per_reason: int) -> dict[str, list[dict[str, Any]]]:
         """The first rejected records of each reason, in file order; read line by line, files may be long."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from acclimate.model.baseline import BaselineReport
 from acclimate.model.evaluate import EvaluateReport
 from acclimate.model.scoring.dimensions import SLICED, Assessment
+from acclimate.model.scoring.efficiency import Efficiency
 from acclimate.model.scoring.estimates import Estimate
 from acclimate.model.scoring.slices import Gap
 from acclimate.report import formats
@@ -35,7 +36,8 @@ def observed(material: Material) -> Section:
     if models:
         for tables in (_tasks, _behaviour, _calibration, _robustness, _gaps, _toxicity, _memorisation, _slices):
             blocks += tables(models)
-        blocks += _efficiency(material)
+        if isinstance(evaluate, EvaluateReport):
+            blocks += _efficiency(material.efficiency(evaluate.candidate_sha256))
     elif not blocks:
         blocks.append(Note("Nothing was observed: score.observe is null in params.yaml."))
     return Section(
@@ -217,8 +219,7 @@ def _memorisation(models: Models) -> list[Block]:
     return blocks
 
 
-def _efficiency(material: Material) -> list[Block]:
-    of = material.efficiency
+def _efficiency(of: Efficiency | None) -> list[Block]:
     if of is None:
         return []
     answers = f"over {formats.count(of.requests)} answers"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from acclimate.core.files import read_json
 from acclimate.core.params import ScoreParams
 from acclimate.model.adapter import load_base, load_tokenizer
 from acclimate.model.assess import Material, time_answers
-from acclimate.model.scoring.efficiency import Efficiency
+from acclimate.model.scoring.asking import form_of
 
 
 @pytest.fixture
@@ -19,22 +18,28 @@ def material(evaluation: Path, examples: Path, own_tasks: Path, behaviour: Path)
     return Material(evaluation, examples, None, own_tasks, behaviour)
 
 
-def test_answers_are_timed_on_a_named_machine(
-    tiny_base: Path, material: Material, score_params: ScoreParams, tmp_path: Path
-) -> None:
-    time_answers(load_base(tiny_base), load_tokenizer(tiny_base), material, score_params, tmp_path)
-    found = Efficiency(**read_json(tmp_path / "efficiency.json"))
+def test_answers_are_timed_on_a_named_machine(tiny_base: Path, material: Material, score_params: ScoreParams) -> None:
+    found = time_answers(load_base(tiny_base), load_tokenizer(tiny_base), material, score_params)
+    assert found is not None
     assert found.requests == 2
     assert 0 < found.latency_p50_ms <= found.latency_ms
     assert found.tokens_per_second > 0
     assert found.memory_mb > 100
     assert "threads" in found.machine
-    assert list(asdict(found))[-1] == "memory_mb"
 
 
 def test_where_nothing_is_observed_nothing_is_timed(
-    tiny_base: Path, material: Material, score_params: ScoreParams, tmp_path: Path
+    tiny_base: Path, material: Material, score_params: ScoreParams
 ) -> None:
     off = score_params.model_copy(update={"observe": None})
-    time_answers(load_base(tiny_base), load_tokenizer(tiny_base), material, off, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert time_answers(load_base(tiny_base), load_tokenizer(tiny_base), material, off) is None
+
+
+def test_answers_are_timed_in_the_form_of_the_model(
+    tiny_base: Path, material: Material, score_params: ScoreParams
+) -> None:
+    tokenizer = load_tokenizer(tiny_base)
+    asked = replace(material, form=form_of("alpaca", tokenizer))
+    found = time_answers(load_base(tiny_base), tokenizer, asked, score_params)
+    assert found is not None
+    assert found.requests == 2

@@ -2,8 +2,8 @@ r"""What an answer costs on this machine: latency, tokens per second, peak memor
 
     measure(model, tokenizer, ["Question: What does numpy.argsort do?\nAnswer:"], new_tokens=32, batch_items=16)
 
-Seconds differ between two equal runs, so none of this is in a report that DVC hashes: it goes to
-timings/efficiency.json, and means something only beside other measurements on the machine it names.
+Seconds differ between two equal runs, so none of this is in a report that DVC hashes: it is kept by candidate and
+machine (measurements.py), and means something only beside other measurements on the machine it names.
 """
 
 from __future__ import annotations
@@ -23,9 +23,6 @@ from acclimate.model.generation import complete, mark_tokens
 
 if TYPE_CHECKING:
     import torch
-
-EFFICIENCY = "efficiency.json"
-"""In the folder of timings."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +83,14 @@ def machine(device: torch.device) -> str:
 
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
+    return f"{processor()}, {torch.get_num_threads()} of {os.cpu_count()} threads"
+
+
+def processor() -> str:
+    """What the CPU calls itself."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{next(iter(names), platform.machine())}, {torch.get_num_threads()} of {os.cpu_count()} threads"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _peak_memory(model: Any) -> float:
