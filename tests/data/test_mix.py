@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_jsonl, read_parquet
+from acclimate.core.files import read_json, read_jsonl, read_parquet
 from acclimate.core.params import CommonParams, MixParams
 from acclimate.core.records import pair_text
 from acclimate.data.mix import MixReport, run, warnings
@@ -226,3 +226,32 @@ def test_nothing_fits_into_too_small_a_training_set(
     report = run(small, CommonParams(seed=1, threads=1, min_free_disk_mb=0), **files, out=tmp_path)
     assert (report.records, report.mean_similarity, report.kinds["general_replay"].share) == (0, 0, 0)
     assert (tmp_path / "train.jsonl").read_bytes() == b""
+
+
+def test_canaries_are_planted_as_often_as_asked_and_named_by_hash_alone(mix: Mix, tmp_path: Path) -> None:
+    report = mix(canaries=3, canary_repeats=4)
+    planted = [row for row in _rows(tmp_path) if row["kind"] == "canary"]
+    texts = {row["text"] for row in planted}
+    assert (len(planted), len(texts), len({row["id"] for row in planted})) == (12, 3, 12)
+    manifest = read_json(tmp_path / "out/canaries.json")
+    assert sorted(manifest["sha256"]) == sorted(hashlib.sha256(text.encode()).hexdigest() for text in texts)
+    assert (manifest["kind"], manifest["repeats"]) == ("canary", 4)
+    assert not any(text in (tmp_path / "out/canaries.json").read_text() for text in texts)
+    assert report.kinds["canary"].records == 12
+    assert report.kinds["canary"].bytes == sum(len(row["text"].encode()) for row in planted)
+    assert sum(kind.records for kind in report.kinds.values()) == report.records == len(_rows(tmp_path))
+    records = read_parquet(tmp_path / "out/records.parquet")
+    assert records["kind"].to_pylist() == [row["kind"] for row in _rows(tmp_path)]
+    assert {row["licence"] for row in records.to_pylist() if row["kind"] == "canary"} == {"CC0-1.0"}
+
+
+@pytest.mark.parametrize("strategy", ["static_balanced", "curriculum_progression"])
+def test_canaries_leave_the_other_records_as_they_were(mix: Mix, tmp_path: Path, strategy: str) -> None:
+    mix(strategy=strategy)
+    without = _rows(tmp_path)
+    assert not (tmp_path / "out/canaries.json").exists()
+    mix(strategy=strategy, canaries=5, canary_repeats=6)
+    assert [row for row in _rows(tmp_path) if row["kind"] != "canary"] == without
+    places = [place for place, row in enumerate(_rows(tmp_path)) if row["kind"] == "canary"]
+    half = len(_rows(tmp_path)) / 2
+    assert 5 < sum(place < half for place in places) < 25, "they stand all over the training set"

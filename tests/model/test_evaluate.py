@@ -8,8 +8,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_json, sha256, write_json
+from acclimate.core.files import read_json, read_jsonl, sha256, write_json, write_jsonl
 from acclimate.core.params import BaselineParams, CommonParams, ScoreParams, load
+from acclimate.data.mixing.canaries import canaries
 from acclimate.model import baseline, evaluate, gate
 
 PARAMS = ScoreParams(batch_items=4, max_items=None)
@@ -103,7 +104,9 @@ def test_a_candidate_that_is_the_champion_is_scored_once(
     tiny_base: Path, tiny_adapter: Path, champion: Path, asked: Asked, common: CommonParams, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    report = evaluate.run(PARAMS, TASK, common, base=tiny_base, adapter=tiny_adapter, champion=champion, out=out, **asked)
+    report = evaluate.run(
+        PARAMS, TASK, common, base=tiny_base, adapter=tiny_adapter, champion=champion, out=out, **asked
+    )
     assert report.champion_tasks is report.candidate_tasks
     for path in (out / "candidate").iterdir():
         assert (out / "champion" / path.name).read_bytes() == path.read_bytes()
@@ -193,9 +196,12 @@ def test_each_is_asked_in_the_form_it_was_trained_in(
     common: CommonParams,
     tmp_path: Path,
 ) -> None:
-    on = partial(evaluate.run, score_params, common=common, base=tiny_base, adapter=tiny_adapter, champion=nobody)
     trained = {template: TASK.model_copy(update={"template": template}) for template in ("plain", "alpaca")}
-    observed = {name: on(params, **asked, out=tmp_path / name).observed for name, params in trained.items()}
+    given = {"base": tiny_base, "adapter": tiny_adapter, "champion": nobody, **asked}
+    observed = {
+        name: evaluate.run(score_params, params, common, **given, out=tmp_path / name).observed
+        for name, params in trained.items()
+    }
     assert {name: of.form for name, of in observed.items() if of} == {"plain": "plain", "alpaca": "alpaca"}
     tasks = [{name: of.tasks[name] for name in ("multiple_choice", "terminology")} for of in observed.values() if of]
     assert tasks[0] != tasks[1]
@@ -217,3 +223,33 @@ def test_a_base_with_a_chat_template_is_asked_in_it(
         report = baseline.run(ALONE, score_params, common, base=base, **of_base, out=tmp_path / form)
         assert report.observed is not None
         assert report.observed.form == form
+
+
+def test_planted_strings_are_ranked_for_candidate_and_base(
+    tiny_base: Path,
+    tiny_adapter: Path,
+    nobody: Path,
+    asked: Asked,
+    score_params: ScoreParams,
+    common: CommonParams,
+    tmp_path: Path,
+) -> None:
+    planted = [{"id": f"c{n}", "kind": "canary", "text": canary.text} for n, canary in enumerate(canaries(2, seed=1))]
+    write_jsonl(tmp_path / "train.jsonl", [*read_jsonl(asked["dataset"]), *planted, *planted, *planted])
+    params = score_params.model_copy(update={"batch_items": 64})
+    report = evaluate.run(
+        params,
+        TASK,
+        common,
+        base=tiny_base,
+        adapter=tiny_adapter,
+        champion=nobody,
+        out=tmp_path / "out",
+        **asked | {"dataset": tmp_path / "train.jsonl"},
+    )
+    assert report.exposure is not None
+    assert (report.exposure.planted, report.exposure.repeats) == (2, 3)
+    assert report.exposure.reading == "it is not shown that the candidate has learned any canary by heart"
+    rows = read_jsonl(tmp_path / "out/canaries.jsonl")
+    assert [row["id"] for row in rows] == ["canary:0", "canary:1"]
+    assert all(1 <= row[f"{model}_rank"] <= 1024 for row in rows for model in ("base", "candidate"))

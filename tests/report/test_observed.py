@@ -15,6 +15,8 @@ from acclimate.data.evaluation.examples import Example, GroundTruth
 from acclimate.model.scoring.answers import METRICS
 from acclimate.model.scoring.dimensions import Assessment, Found, sum_up
 from acclimate.model.scoring.efficiency import Efficiency
+from acclimate.model.scoring.estimates import Estimate
+from acclimate.model.scoring.exposure import Exposed, Exposure
 from acclimate.model.scoring.measurements import keep
 from acclimate.report.material import Material
 from acclimate.report.page import compose
@@ -36,6 +38,16 @@ OBSERVE = ObserveParams(
     memorised_words=5,
     tasks=[],
     behaviour=[],
+)
+EXPOSURE = Exposure(
+    planted=8,
+    repeats=16.0,
+    most_bits=10.0,
+    base=Exposed(Estimate(1.2, 0.5, 2.0, 8, 8), 0.61),
+    candidate=Exposed(Estimate(8.5, 7.9, 9.1, 8, 8), 1e-9),
+    gain=Estimate(7.3, 6.5, 8.1, 8, 8),
+    gain_p=0.00391,
+    reading="learned by heart",
 )
 TRAINING = "Return the sorted copy of an array along its last axis."
 
@@ -112,7 +124,7 @@ def html(
 ) -> str:
     shown = {
         "baseline": replace(whole_run["baseline"], observed=pair[0]),
-        "evaluate": replace(whole_run["evaluate"], observed=pair[1]),
+        "evaluate": replace(whole_run["evaluate"], observed=replace(pair[1], form="alpaca"), exposure=EXPOSURE),
     }
     run = write_run(tmp_path_factory.mktemp("page"), whole_run | shown)
     measured = Efficiency("A CPU, 2 of 2 threads", 8, 410.2, 598.7, 950.0, 1200.0)
@@ -141,6 +153,18 @@ def test_base_and_candidate_stand_side_by_side_in_every_dimension(html: str) -> 
     assert "capitals invariance candidate 40.0" in text
     assert "steadiness capitals Return the RETURN THE name zebra" in text
     assert "one answer, 95th percentile 599 ms" in text
+    assert "Questions were asked of the base in the plain form, of the candidate in the alpaca form." in text
+    assert "candidate 8.500 7.900 … 9.100 8 &lt; 0.0001" in text
+    assert "8 random strings were planted 16 times each" in text
+    assert "Reading: learned by heart." in text
+
+
+def test_what_was_measured_of_another_candidate_is_not_shown(
+    tmp_path: Path, whole_run: Reports, write_run: Write, pair: tuple[Assessment, Assessment]
+) -> None:
+    run = write_run(tmp_path, whole_run | {"evaluate": replace(whole_run["evaluate"], observed=pair[1])})
+    keep(run / ".acclimate/measurements", "e" * 64, Efficiency("A CPU", 8, 410.2, 598.7, 950.0, 1200.0))
+    assert "95th percentile" not in render(compose(Material(run)))
 
 
 def test_an_answer_copied_from_the_training_set_is_counted(pair: tuple[Assessment, Assessment]) -> None:

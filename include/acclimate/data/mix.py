@@ -2,6 +2,7 @@ r"""acclimate mix: the training set, in training order.
 
     artifacts/mix/train.jsonl        {"id": "9f2c…", "kind": "domain_documents", "text": "numpy.savetxt\n\nSave an …"}
     artifacts/mix/records.parquet    the same rows: source, licence, language, quality, sizes, difficulty, stage
+    artifacts/mix/canaries.json      where canaries are planted (canaries.py): how often, and the hash of each
 
 The shares are of UTF-8 bytes, kept to within one record of each kind. What is too scarce for its share
 makes the whole smaller, never the shares different; only if the domain has no questions at all
@@ -18,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from acclimate.core.files import sha256, write_jsonl, write_parquet
+from acclimate.core.files import sha256, write_json, write_jsonl, write_parquet
 from acclimate.core.params import CommonParams, MixParams
-from acclimate.data.mixing import curriculum, difficulty, diversity
+from acclimate.data.mixing import canaries, curriculum, difficulty, diversity
 from acclimate.data.mixing.candidates import KINDS, PAIR, Measures, Pool, scan
 from acclimate.data.mixing.strategies import affordable, choose, wanted_shares
 from acclimate.data.mixing.training_set import training_rows, training_set
@@ -105,7 +106,10 @@ def run(params: MixParams, common: CommonParams, *, domain: Path, general: Path,
     for kind in KINDS:
         chosen[kind], scarce = choose(pools[kind], shares[kind] * total, params)
         less += [f"{kind}: {note}" for note in scarce]
-    table = training_set(params, common, pools, chosen, (domain, general))
+    table = canaries.plant(training_set(params, common, pools, chosen, (domain, general)), params, common)
+    if params.canaries:
+        planted = canaries.canaries(params.canaries, common.seed)
+        write_json(out / canaries.MANIFEST, canaries.manifest(planted, params.canary_repeats))
     write_jsonl(out / "train.jsonl", training_rows(table))
     write_parquet(out / "records.parquet", table.drop_columns(["text", *PAIR]))
     return _report(params, shares, pools, table, dataset_sha256=sha256(out / "train.jsonl"), notes=notes + less)
@@ -122,6 +126,8 @@ def _report(
 ) -> MixReport:
     total = int(table.column("bytes").to_numpy().sum())
     kinds = {kind: _kind(table, kind, shares[kind], pools[kind], total) for kind in KINDS}
+    if params.canaries:
+        kinds[canaries.KIND] = _kind(table, canaries.KIND, 0.0, None, total)
     quality = _known_quality(table)
     low = float((quality < LOW_QUALITY).mean()) if len(quality) else 0.0
     step = max(1, -(-table.num_rows // SAMPLE))
@@ -158,7 +164,8 @@ def warnings(domain_share: float, low_quality_share: float, mean_similarity: flo
     return found
 
 
-def _kind(table: pa.Table, kind: str, share: float, pool: Pool, total: int) -> KindReport:
+def _kind(table: pa.Table, kind: str, share: float, pool: Pool | None, total: int) -> KindReport:
+    """One kind of the training set; of what was not chosen from a pool, all there is has been taken."""
     import pyarrow.compute as pc
 
     rows = table.filter(pc.equal(table.column("kind"), kind))
@@ -170,8 +177,8 @@ def _kind(table: pa.Table, kind: str, share: float, pool: Pool, total: int) -> K
         bytes=size,
         estimated_tokens=int(rows.column("estimated_tokens").to_numpy().sum()),
         mean_quality=round(float(quality.mean()), 4) if len(quality) else None,
-        available_records=len(pool.bytes),
-        available_bytes=pool.size,
+        available_records=rows.num_rows if pool is None else len(pool.bytes),
+        available_bytes=size if pool is None else pool.size,
     )
 
 

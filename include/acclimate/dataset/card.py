@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from acclimate.data.mixing.canaries import KIND as CANARY
 from acclimate.dataset.versions import Version, short
 
 Values = Mapping[str, Any]
@@ -135,6 +136,8 @@ def _mix(mix: Values) -> list[str]:
     titles = ("kind", "wanted", "reached", "records", "bytes", "estimated tokens", "mean quality")
     grades = ", ".join(f"{grade} {share:.0%}" for grade, share in mix["difficulty"].items())
     said = f"Difficulty: {grades}. Mean similarity {mix['mean_similarity']:.2f}."
+    if CANARY in mix["kinds"]:
+        said += " Canaries are random strings, planted to measure what a model learns by heart; nobody wrote them."
     doubts = [f"- doubtful: {warning}" for warning in mix["warnings"]]
     return [_table(titles, rows), said, *_list([*doubts, *(f"- {note}" for note in mix["notes"])])]
 

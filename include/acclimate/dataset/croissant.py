@@ -13,7 +13,7 @@ from acclimate.dataset.versions import TRAIN, Version, short
 
 FIELDS = {
     "id": "A hash of source and text, or the name that the record came with.",
-    "kind": "domain_documents, domain_questions or general_replay.",
+    "kind": "domain_documents, domain_questions, general_replay or canary.",
     "text": "What is trained on.",
 }
 CONTEXT: dict[str, Any] = {

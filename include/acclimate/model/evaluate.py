@@ -4,6 +4,7 @@
         candidate/        <task>.jsonl, per-item results of the base with the new adapter: the tasks that decide
                           (score.py), and what is observed beside (assess.py)
         champion/         the former of the adapter in champion/, if there is one
+        canaries.jsonl    where any are planted: the rank of each to base and candidate (exposure.py)
         evaluated.json    which two were compared, by hash
 
 The folder champion/ of the checkout holds champion.json: {"version": null} while there is none, else
@@ -18,17 +19,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_json, sha256, write_json
-from acclimate.model.adapter import WEIGHTS, load_adapted, load_tokenizer
+from acclimate.core.files import read_json, sha256, write_json, write_jsonl
+from acclimate.model.adapter import WEIGHTS, load_adapted, load_base, load_tokenizer
 from acclimate.model.assess import Material, assess, time_answers
 from acclimate.model.determinism import fix_randomness
+from acclimate.model.device import on_device
+from acclimate.model.harness import language_model
 from acclimate.model.score import FACTS, Summary, headline, score
 from acclimate.model.scoring.asking import form_of
 from acclimate.model.scoring.dimensions import Assessment
+from acclimate.model.scoring.exposure import Exposure, exposed, planted_in
 from acclimate.model.scoring.measurements import keep
 
 if TYPE_CHECKING:
     from acclimate.core.params import CommonParams, ScoreParams, TrainTaskParams
+
+CANARIES = "canaries.jsonl"
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class EvaluateReport:
     champion_tasks: dict[str, Summary] | None
     observed: Assessment | None = None
     """Of the candidate; None if score.observe is null. The champion was observed when it was the candidate."""
+    exposure: Exposure | None = None
+    """Of the canaries in the training set, if mix planted any and score.observe is not null."""
 
     def headline(self) -> str:
         """'domain cloze 0.416 (n=800), …; champion 3: domain cloze 0.398 (n=800), …'."""
@@ -85,7 +93,8 @@ def run(
         base: the folder of the base model.
         adapter: the candidate.
         champion: the folder with champion.json.
-        dataset: train.jsonl that the candidate was trained on; looked for in what it generates.
+        dataset: train.jsonl that the candidate was trained on; looked for in what it generates, canaries in what it
+            finds likely.
         evaluation: the folder of items.
         examples: examples.jsonl of the evaluation set.
         tasks: the folder with the YAML of lm-eval tasks of one's own.
@@ -100,15 +109,21 @@ def run(
     """
     fix_randomness(common)
     tokenizer = load_tokenizer(base)
+    form = form_of(task_params.template, tokenizer)
     candidate_sha256 = sha256(adapter / WEIGHTS)
     current = read_champion(champion)
     model, folder = load_adapted(base, adapter), out / "candidate"
     candidate_tasks = score(model, tokenizer, evaluation, params, folder, seed=common.seed)
-    form = form_of(task_params.template, tokenizer)
     material = Material(evaluation, examples, training=dataset, tasks=tasks, behaviour=behaviour, form=form)
     observed = assess(model, tokenizer, material, params, folder, seed=common.seed)
     if measurements is not None and (cost := time_answers(model, tokenizer, material, params)) is not None:
         keep(measurements, candidate_sha256, cost)
+    exposure = None
+    if params.observe is not None and (copies := planted_in(dataset)):
+        models = {"base": load_base(base), "candidate": model}
+        lms = {name: language_model(on_device(one), tokenizer, params.batch_items) for name, one in models.items()}
+        exposure, rows = exposed(lms, copies, seed=common.seed)
+        write_jsonl(out / CANARIES, rows)
     champion_tasks = None
     if current is not None:
         own = champions_base(current, champion, base)
@@ -120,7 +135,7 @@ def run(
             champion_tasks = score(model, tokenizer, evaluation, params, out / "champion", seed=common.seed)
     facts: dict[str, Any] = {"candidate_sha256": candidate_sha256, "champion": current and asdict(current)}
     write_json(out / FACTS, facts)
-    return EvaluateReport(candidate_sha256, current, candidate_tasks, champion_tasks, observed)
+    return EvaluateReport(candidate_sha256, current, candidate_tasks, champion_tasks, observed, exposure)
 
 
 def read_champion(folder: Path) -> Champion | None:

@@ -3,9 +3,9 @@ r"""Train the domain adapter: further pre-training on raw text (Gururangan et al
     artifacts/mix/train.jsonl     {"id": "9f2c…", "kind": "domain_documents", "text": "numpy.argsort\n\n…"}
     artifacts/train_domain/       adapter_model.safetensors, adapter_config.json; off.json while the stage is off
 
-Read are the kinds domain_documents and general_replay, in the mix's own proportion, one after the other, and in its
-order unless the replay's share is to rise or fall. A penalty on the change of the weights may keep what general text
-needs (docs/model.md).
+Read are the kinds domain_documents and general_replay, and canaries where any are planted, in the mix's own proportion,
+one after the other, and in its order unless the replay's share is to rise or fall. A penalty on the change of the
+weights may keep what general text needs (docs/model.md).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 REPLAY = "general_replay"
 KINDS = ("domain_documents", REPLAY)
+PLANTED = "canary"
+"""Strings that mix planted to measure what is learned by heart; they are read where they stand."""
 
 
 def run(
@@ -73,7 +75,7 @@ def _examples(params: TrainDomainParams, tokenizer: PreTrainedTokenizerBase, dat
     from acclimate.model.forgetting.replay_order import progressive
     from acclimate.model.training.texts import documents, read_rows
 
-    rows = read_rows(dataset, KINDS)
+    rows = read_rows(dataset, (*KINDS, PLANTED))
     examples = documents(tokenizer, rows)
     if params.replay_order == "even":
         return examples

@@ -9,6 +9,7 @@ from acclimate.model.evaluate import EvaluateReport
 from acclimate.model.scoring.dimensions import SLICED, Assessment
 from acclimate.model.scoring.efficiency import Efficiency
 from acclimate.model.scoring.estimates import Estimate
+from acclimate.model.scoring.exposure import BY_CHANCE, Exposure
 from acclimate.model.scoring.slices import Gap
 from acclimate.report import formats
 from acclimate.report.blocks import Block, Cell, Column, Facts, Figure, Folded, Missing, Note, Section, Table
@@ -37,6 +38,7 @@ def observed(material: Material) -> Section:
         for tables in (_tasks, _behaviour, _calibration, _robustness, _gaps, _toxicity, _memorisation, _slices):
             blocks += tables(models)
         if isinstance(evaluate, EvaluateReport):
+            blocks += _exposure(evaluate.exposure)
             blocks += _efficiency(material.efficiency(evaluate.candidate_sha256))
     elif not blocks:
         blocks.append(Note("Nothing was observed: score.observe is null in params.yaml."))
@@ -217,6 +219,23 @@ def _memorisation(models: Models) -> list[Block]:
             )
             blocks.append(Facts(rows))
     return blocks
+
+
+def _exposure(of: Exposure | None) -> list[Block]:
+    if of is None:
+        return []
+    rows: list[tuple[Cell, ...]] = [
+        (model, *_value(one.bits), formats.probability(one.p_value))
+        for model, one in (("base", of.base), ("candidate", of.candidate))
+    ]
+    rows.append(("difference", *_value(of.gain), formats.probability(of.gain_p)))
+    note = (
+        f"{formats.count(of.planted)} random strings were planted {of.repeats:g} times each. Exposure is how many bits "
+        f"a model helps to guess one: at most {of.most_bits:.1f} are measured, {BY_CHANCE:.1f} expected by chance. "
+        f"Reading: {of.reading}."
+    )
+    columns = (Column("model"), *VALUE, Column("p of as much by chance", "number"))
+    return [Table("Exposure of planted strings, in bits", columns, tuple(rows)), Note(note)]
 
 
 def _efficiency(of: Efficiency | None) -> list[Block]:

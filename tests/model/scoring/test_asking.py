@@ -53,7 +53,7 @@ def test_every_task_asks_in_the_form(template: Template, tokenizer: PreTrainedTo
     assert opening
     for task in tasks.values():
         assert task.items
-        assert all(item.get("left", item.get("prompt", "")).startswith(opening) for item in task.items)
+        assert all(str(item["left" if "left" in item else "prompt"]).startswith(opening) for item in task.items)
         assert task.ends == (form.ends if task.form == "generation" else ())
     item = tasks["multiple_choice"].items[0]
     answered = turn(template, tokenizer, Pair(item["question"], item["options"][item["label"]]))

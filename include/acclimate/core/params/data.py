@@ -86,6 +86,8 @@ class MixParams(Section):
     kilobytes: Count
     max_document_characters: Count
     bytes_per_token: Annotated[float, Field(gt=0)]
+    canaries: Annotated[int, Field(ge=0, le=1000)] = 0
+    canary_repeats: Count = 16
 
     @model_validator(mode="after")
     def _shares_sum_to_one(self) -> MixParams:
