@@ -30,9 +30,9 @@ from acclimate.model.scoring.efficiency import Efficiency, measure
 from acclimate.model.scoring.lm_tasks import Item, Row, Task, choice_row, run
 from acclimate.model.scoring.memorisation import HELD_OUT, SEEN, continued_rows, memorisation_tasks
 from acclimate.model.scoring.public_tasks import run_public
-from acclimate.model.scoring.question_tasks import question_tasks
+from acclimate.model.scoring.question_tasks import DEFINITION, TERM_ALONE, question_tasks
 from acclimate.model.scoring.robustness import PREFIX, robustness_tasks
-from acclimate.model.scoring.rows import question_rows
+from acclimate.model.scoring.rows import question_rows, without_prior
 from acclimate.model.scoring.toxicity import profane
 
 if TYPE_CHECKING:
@@ -88,12 +88,14 @@ def assess(
     cases = read_cases(material.behaviour, observe.behaviour)
     tasks.append(Task(BEHAVIOUR, "choices", asked(cases)))
     answers = run(language_model(model, tokenizer, params.batch_items), tasks)
+    if DEFINITION in answers:
+        answers[DEFINITION] = without_prior(answers[DEFINITION], answers.pop(TERM_ALONE))
     rows = {
         task.name: case_rows(cases, answers[BEHAVIOUR])
         if task.name == BEHAVIOUR
         else _rows(task, answers[task.name], observe)
         for task in tasks
-        if task.items
+        if task.name in answers
     }
     public = _public(model, tokenizer, material.tasks, params) if observe.tasks else {}
     _require_other_names(public, {*rows, *CLOZE_TASKS, *TEXT_TASKS})

@@ -63,4 +63,48 @@ def test_every_item_carries_what_it_is_sliced_by(tasks: dict[str, Task]) -> None
 
 
 def test_no_examples_make_tasks_without_items() -> None:
-    assert [len(task.items) for task in question_tasks([], PLAIN, answered=5, answer_tokens=9, seed=1)] == [0] * 5
+    assert [len(task.items) for task in question_tasks([], PLAIN, answered=5, answer_tokens=9, seed=1)] == [0] * 7
+
+
+def test_a_definition_is_asked_for_its_term_among_others_of_like_length(
+    tasks: dict[str, Task], questions: list[Example]
+) -> None:
+    by_id = {question.id: question for question in questions}
+    items, alone = tasks["definition_to_term"].items, tasks["term_alone"].items
+    assert len(items) == len(questions)
+    for item, without in zip(items, alone, strict=True):
+        question, term = by_id[item["id"]], item["choices"][item["label"]].strip()
+        assert question.question == f"What does {term} do?"
+        assert item["left"] == f"Question: Which term is defined? {question.ground_truth.answer}\nAnswer:"
+        assert without == item | {"left": "Question: Which term is defined?\nAnswer:"}
+        assert len(set(item["choices"])) == 4
+    assert {item["label"] for item in items} == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("question", "term"),
+    [
+        ("What is a fixed point?", "fixed point"),
+        ("What are the normal equations?", "normal equations"),
+        ("What does numpy.argsort do?", "numpy.argsort"),
+        ("What does FFT mean?", "FFT"),
+        ("Which call waits for all jobs?", None),
+        ("What is the best way to read a very large file?", None),
+    ],
+)
+def test_a_question_for_a_definition_is_known_by_its_words(
+    question: str, term: str | None, questions: list[Example]
+) -> None:
+    asked = [questions[0].model_copy(update={"question": question}), *questions[1:]]
+    tasks = {task.name: task for task in question_tasks(asked, PLAIN, answered=0, answer_tokens=9, seed=1)}
+    found = [item for item in tasks["definition_to_term"].items if item["id"] == asked[0].id]
+    assert [item["choices"][item["label"]] for item in found] == ([f" {term}"] if term else [])
+
+
+def test_an_example_whose_definition_names_the_term_is_left_out(questions: list[Example]) -> None:
+    first = questions[0]
+    named = first.ground_truth.model_copy(update={"answer": f"It is numpy.f0, {first.ground_truth.answer}"})
+    asked = [first.model_copy(update={"ground_truth": named}), *questions[1:]]
+    tasks = {task.name: task for task in question_tasks(asked, PLAIN, answered=0, answer_tokens=9, seed=1)}
+    assert first.id not in [item["id"] for item in tasks["definition_to_term"].items]
+    assert len(tasks["definition_to_term"].items) == len(questions) - 1

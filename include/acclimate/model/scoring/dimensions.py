@@ -27,6 +27,7 @@ Rows = dict[str, list[Row]]
 
 SLICED = {
     "terminology": "correct",
+    "definition_to_term": "correct",
     "multiple_choice": "correct",
     "multiple_choice_letters": "correct",
     "multiple_choice_generated": "correct",

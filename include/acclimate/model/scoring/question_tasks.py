@@ -1,6 +1,8 @@
-"""The questions of the evaluation set as tasks: terminology, multiple choice three ways, and free answers.
+"""The questions of the evaluation set as tasks: terminology two ways, multiple choice three ways, and free answers.
 
     terminology                the question, the answer up to a term of the domain: which of four terms comes next?
+    definition_to_term         a definition, which is the answer to "What is X?": which of four terms has it?
+    term_alone                 the same terms without the definition, to be set off against it
     multiple_choice            which of four answers is likeliest per byte after the question?
     multiple_choice_letters    four answers are listed under A to D: which letter is likeliest?
     multiple_choice_generated  the same prompt, the letter generated and read back
@@ -25,16 +27,22 @@ from acclimate.model.scoring.options import WRONG, lettered, wrong_options
 
 FACTS = ("difficulty", "domain_category", "source_kind", "source", "type", "group")
 """Fields of an example that its rows carry."""
+DEFINITION, TERM_ALONE = "definition_to_term", "term_alone"
+DEFINED = "Which term is defined?"
+"""Asked before a definition, and alone."""
 LETTER_TOKENS = 6
 """Generated where a letter is asked for: enough for ' (B).'"""
 NEIGHBOURS = 12
-"""Wrong terms come from this many places to each side of the right one in order of frequency, as in the cloze tasks."""
+"""Wrong terms come from this many places to each side of the right one in order of frequency, as in the cloze tasks;
+those beside a definition from as many in all that are nearest in length."""
+_ASKS_FOR_DEFINITION = re.compile(r"What (?:is|are|does|do) (?:an? |the )?(\S+(?: \S+){0,2}?)(?: do| mean)?\?")
+"""Up to three words: 'What is a fixed point?', 'What does numpy.argsort do?'."""
 
 
 def question_tasks(
     examples: Sequence[Example], form: Form, *, answered: int, answer_tokens: int, seed: int
 ) -> list[Task]:
-    """The five tasks; one that no example fits has no items.
+    """The tasks; one that no example fits has no items.
 
     Args:
         examples: of the evaluation set, in its order.
@@ -45,12 +53,17 @@ def question_tasks(
     """
     choices = _choices(examples, form, seed)
     letters = [_lettered(item, form) for item in choices]
+    defined = _definitions(examples, form, seed)
     return [
         Task("terminology", "choices", _terminology(examples, form, seed)),
+        Task(DEFINITION, "choices", defined),
+        Task(TERM_ALONE, "choices", [item | {"left": form.opened(DEFINED)} for item in defined]),
         Task("multiple_choice", "choices", choices),
         Task("multiple_choice_letters", "choices", letters),
         Task("multiple_choice_generated", "generation", letters[:answered], LETTER_TOKENS, form.ends),
-        Task("questions", "generation", [_question(one, form) for one in examples[:answered]], answer_tokens, form.ends),
+        Task(
+            "questions", "generation", [_question(one, form) for one in examples[:answered]], answer_tokens, form.ends
+        ),
     ]
 
 
@@ -118,9 +131,7 @@ def _term_places(example: Example) -> list[tuple[int, int]]:
     return found
 
 
-def _term_item(
-    example: Example, place: tuple[int, int], form: Form, ranked: Sequence[str], seed: int
-) -> Item | None:
+def _term_item(example: Example, place: tuple[int, int], form: Form, ranked: Sequence[str], seed: int) -> Item | None:
     answer, (start, end) = example.ground_truth.answer, place
     term, said = answer[start:end], f"{example.question} {answer}".casefold()
     rank = ranked.index(term)
@@ -137,6 +148,35 @@ def _term_item(
         "right": answer[end:],
         "label": choices.index(term),
     }
+
+
+def _definitions(examples: Sequence[Example], form: Form, seed: int) -> list[Item]:
+    """One item per example that defines a term which stands nowhere in the definition, among terms about as long."""
+    terms = {
+        example.id: match[1] for example in examples if (match := _ASKS_FOR_DEFINITION.fullmatch(example.question))
+    }
+    known = [example for example in examples if example.id in terms]
+    items = []
+    for example in known:
+        term, definition = terms[example.id], example.ground_truth.answer
+        others = {terms[other.id] for other in known if other.cluster != example.cluster} - {term}
+        near = sorted(others, key=lambda other: (abs(len(other) - len(term)), other))[: 2 * NEIGHBOURS]
+        said = definition.casefold()
+        wrong = [other for other in near if other.casefold() not in said]
+        if term.casefold() in said or len(wrong) < WRONG:
+            continue
+        wrong = _shuffled(wrong, f"{seed}:definition:{example.id}")[:WRONG]
+        choices = _shuffled([term, *wrong], f"{seed}:defined:{example.id}")
+        items.append(
+            {
+                **_facts(example),
+                "left": form.opened(f"{DEFINED} {definition}"),
+                "choices": [f"{form.space}{choice}" for choice in choices],
+                "right": "",
+                "label": choices.index(term),
+            }
+        )
+    return items
 
 
 def _shuffled(values: Sequence[str], name: str) -> list[str]:

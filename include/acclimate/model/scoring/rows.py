@@ -23,6 +23,15 @@ def question_rows(task: Task, answers: Sequence[Any], embedder: str) -> list[Row
     return [row | {name: item[name] for name in FACTS} for row, item in zip(rows, task.items, strict=True)]
 
 
+def without_prior(told: Sequence[list[float]], alone: Sequence[list[float]]) -> list[list[float]]:
+    """How much likelier each choice became by what was told before it, in nats.
+
+    A name that is rare or long is unlikely whatever is asked; what counts is what the definition changes (pointwise
+    mutual information given the domain: Holtzman et al. 2021, Surface Form Competition).
+    """
+    return [[one - other for one, other in zip(*pair, strict=True)] for pair in zip(told, alone, strict=True)]
+
+
 def _per_byte(item: Item, log_likelihoods: list[float]) -> Row:
     """Answers differ in length, and a long one is unlikely for that alone: the likeliest per byte is chosen."""
     sizes = [len(choice.encode()) for choice in item["choices"]]
