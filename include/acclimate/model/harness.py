@@ -1,6 +1,7 @@
-"""A transformers model as lm-eval asks for one: by strings, in likelihoods and in generated text.
+"""A model as lm-eval asks for one: by strings, in likelihoods and in generated text.
 
-    evaluate(lm=language_model(model, tokenizer, batch_items=16), task_dict=tasks)
+    evaluate(lm=language_model(model, tokenizer, batch_items=16), task_dict=tasks)    # a transformers model
+    evaluate(lm=engine_model(engine, tokenizer), task_dict=tasks)                     # whatever else computes
 
 lm-eval's own adapter reads the left context again for every choice and normalises over the vocabulary
 at every position, three quarters of which nobody asked for; and where a token straddles the end of the
@@ -10,6 +11,7 @@ is the same; tests compare the two where they must agree.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -26,17 +28,52 @@ if TYPE_CHECKING:
     Encode = Callable[[list[str]], list[list[int]]]
     """Texts to token ids, without special tokens."""
 
+    Tokens = list[int]
+
 WINDOW_TOKENS = 2048
 """Longest window read at once where the model allows it; lm-eval's own default."""
 
 
+@dataclass(frozen=True)
+class Engine:
+    """What computes, in token ids."""
+
+    window: int
+    """The most tokens it reads at once."""
+    choices: Callable[[Sequence[Choices]], list[list[float]]]
+    """Log-likelihood of every continuation of every item; all items of a call have the same number of choices."""
+    windows: Callable[[Sequence[tuple[Tokens, Tokens]]], list[float]]
+    """Log-likelihood of the second part of every pair after the first."""
+    complete: Callable[..., list[Tokens]]
+    """What it writes after `prompts`, up to one of the tokens `stops` or to `max_new_tokens`."""
+
+
 def language_model(model: Any, tokenizer: Any, batch_items: int) -> LM:
-    """`model` behind lm-eval's interface.
+    """A transformers model behind lm-eval's interface.
 
     Args:
         model: a transformers causal language model in evaluation mode, on the device to compute on.
-        tokenizer: its tokenizer; special tokens it would add are left out, a text begins with bos or eos.
+        tokenizer: its tokenizer.
         batch_items: items per forward pass.
+
+    Raises:
+        UserError: if the tokenizer has no token to begin a text with.
+    """
+    engine = Engine(
+        window=min(getattr(model.config, "max_position_embeddings", WINDOW_TOKENS), WINDOW_TOKENS),
+        choices=partial(choice_log_likelihoods, model, batch_items=batch_items),
+        windows=partial(window_log_likelihoods, model, batch_items=batch_items),
+        complete=partial(complete, model, batch_items=batch_items),
+    )
+    return engine_model(engine, tokenizer)
+
+
+def engine_model(engine: Engine, tokenizer: Any) -> LM:
+    """`engine` behind lm-eval's interface.
+
+    Args:
+        engine: computes.
+        tokenizer: special tokens it would add are left out, a text begins with bos or eos.
 
     Raises:
         UserError: if the tokenizer has no token to begin a text with.
@@ -45,7 +82,7 @@ def language_model(model: Any, tokenizer: Any, batch_items: int) -> LM:
     from lm_eval.api.model import LM
     from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
-    window = min(getattr(model.config, "max_position_embeddings", WINDOW_TOKENS), WINDOW_TOKENS)
+    window = engine.window
     begin = _begin_of_text(tokenizer)
     stop = begin if tokenizer.eos_token_id is None else int(tokenizer.eos_token_id)
 
@@ -60,8 +97,7 @@ def language_model(model: Any, tokenizer: Any, batch_items: int) -> LM:
         def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
             """One (log-likelihood, False) per request; whether the choice is the greedy one nobody asks."""
             items = choices_of_requests([(r.task_name, r.doc_id, *r.args) for r in requests], encode, begin, window)
-            score = partial(choice_log_likelihoods, model, batch_items=batch_items)
-            scores = _by_number_of_choices(items, score)
+            scores = _by_number_of_choices(items, engine.choices)
             return [(value, False) for values in scores for value in values]
 
         def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
@@ -71,7 +107,7 @@ def language_model(model: Any, tokenizer: Any, batch_items: int) -> LM:
                 for number, tokens in enumerate(encode([request.args[0] for request in requests]))
                 for pair in get_rolling_token_windows(tokens, begin, window, context_len=1)
             ]
-            values = window_log_likelihoods(model, [pair for _, pair in pieces], batch_items=batch_items)
+            values = engine.windows([pair for _, pair in pieces])
             totals = [0.0] * len(requests)
             for (number, _), value in zip(pieces, values, strict=True):
                 totals[number] += value
@@ -88,7 +124,7 @@ def language_model(model: Any, tokenizer: Any, batch_items: int) -> LM:
                     [begin, *tokens[max(0, len(tokens) + 1 + limit - window) :]]
                     for tokens in encode([requests[n].args[0] for n in asked])
                 ]
-                written = complete(model, prompts, stops=stops, max_new_tokens=limit, batch_items=batch_items)
+                written = engine.complete(prompts, stops=stops, max_new_tokens=limit)
                 for n, tokens in zip(asked, written, strict=True):
                     texts[n] = until(tokenizer.decode(tokens, skip_special_tokens=True), ends)
             return texts

@@ -16,6 +16,7 @@ context; no length normalisation is needed because what follows the term is the 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ from acclimate.model.scoring.lm_tasks import Item, Task, choice_row, run
 from acclimate.model.statistics import bootstrap_totals, cluster_totals, percentile_interval, wilson_interval
 
 if TYPE_CHECKING:
+    from lm_eval.api.model import LM
+
     from acclimate.core.params import ScoreParams
 
 CLOZE_TASKS = ("domain_cloze", "general_cloze")
@@ -61,10 +64,19 @@ def score(
     Raises:
         UserError: if a task has no items, or the tokenizer has no token to begin a text with.
     """
+    return score_with(
+        language_model(on_device(model), tokenizer, params.batch_items), evaluation, params, out, seed=seed
+    )
+
+
+def score_with(
+    lm: LM, evaluation: Path, params: ScoreParams, out: Path, *, seed: int, names: Sequence[str] = TASKS
+) -> dict[str, Summary]:
+    """`score` of any model behind lm-eval's interface (harness.py), on the tasks of these names."""
     tasks = [
-        Task(name, "choices" if name in CLOZE_TASKS else "text", _items(evaluation, name, params)) for name in TASKS
+        Task(name, "choices" if name in CLOZE_TASKS else "text", _items(evaluation, name, params)) for name in names
     ]
-    answers = run(language_model(on_device(model), tokenizer, params.batch_items), tasks)
+    answers = run(lm, tasks)
     summaries = {}
     for task in tasks:
         row = choice_row if task.form == "choices" else _text_row
