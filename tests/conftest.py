@@ -201,7 +201,10 @@ def _verdicts(checkout: Path, adapter_sha256: str, quantized_sha256: str) -> Non
     write_json(artifacts / "mix/certificate.json", {"train.jsonl": sha256(artifacts / "mix/train.jsonl")})
     judge(checkout, 360)
     verdict = {"stage": "evaluate_quantized", "headline": "promote", "verdict": "promote", "reasons": []}
-    write_json(report_path("evaluate_quantized", checkout), verdict | {"quantized_sha256": quantized_sha256})
+    write_json(
+        report_path("evaluate_quantized", checkout),
+        verdict | {"quantized_sha256": quantized_sha256, "weights": "quantized"},
+    )
 
 
 def judge(checkout: Path, right: int, items: int = 800) -> None:

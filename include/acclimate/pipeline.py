@@ -45,9 +45,9 @@ class Stage:
     """Those of its inputs that hold evaluation items which the training set must have been checked against."""
     judges: tuple[str, ...] = ()
     """Those of its inputs that are models scored on the test set: each use goes into the ledger."""
-    looks_up: tuple[Literal["ledger", "measurements"], ...] = ()
+    looks_up: tuple[Literal["ledger", "measurements", "timings"], ...] = ()
     """What it is given besides, of what differs between equal runs and is therefore no dep: the ledger of the test
-    set, the folder with what was measured of candidates on this machine."""
+    set, the folder with what was measured of candidates on this machine, the run's timings."""
     option: Option | None = None
     """What its command does instead of running it, when it is told to."""
     resumes: bool = False
@@ -238,14 +238,17 @@ STAGES: dict[str, Stage] = {
         Stage(
             "evaluate_quantized",
             "acclimate.release.evaluate_quantized",
-            ("evaluate_quantized", "gate", "score", "common"),
+            ("evaluate_quantized", "package", "gate", "score", "common"),
             {
                 "quantized": "artifacts/quantize/quantized",
+                "merged": "artifacts/quantize/merged",
+                "forms": "artifacts/quantize/forms",
                 "evaluated": "artifacts/evaluate/candidate",
                 "evaluation": _EVALUATION,
             },
             unseen=("evaluation",),
             judges=("quantized",),
+            looks_up=("timings",),
             libraries=(*_TORCH, "gptqmodel", "lm_eval.evaluator"),
         ),
     ]

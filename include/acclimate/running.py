@@ -65,7 +65,8 @@ def run_stage(name: str, *, started: float) -> Report:
     ready = time.perf_counter()
     began = time.time() - (ready - started)
     inputs = {keyword: Path(path) for keyword, path in stage.inputs.items()}
-    inputs |= {name: ledger_path(home()) if name == "ledger" else state() / name for name in stage.looks_up}
+    known = {"ledger": ledger_path(home()), "measurements": state() / "measurements", "timings": TIMINGS}
+    inputs |= {name: known[name] for name in stage.looks_up}
     if stage.judges:
         models = {keyword: inputs[keyword] for keyword in stage.judges} | _other_bases(stage, params)
         domain = params.ingest.domain

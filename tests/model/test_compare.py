@@ -68,7 +68,7 @@ def test_a_bound_needs_more_items_than_a_point_estimate() -> None:
         assert compared.retention > 0.9
         assert (compared.retention_bounds(0.05)[0] > 0.9) is shown
         assert (compared.retention_p(0.9) < 0.05) is shown
-        assert compared.can_show(0.9, 0.05) is shown
+        assert compared.can_show(0.9, 0.05, 0.8) is shown
 
 
 def test_items_that_only_one_of_the_two_answers_are_the_discordance() -> None:

@@ -106,6 +106,14 @@ def test_a_quantised_model_that_failed_its_gate_is_refused(gated_run: Path) -> N
         package(gated_run)
 
 
+def test_a_verdict_on_the_other_model_is_refused(gated_run: Path) -> None:
+    register(gated_run)
+    dials = gated_run / "params.yaml"
+    dials.write_text(with_changes(dials.read_text(encoding="utf-8"), {"package.weights": "merged"}), encoding="utf-8")
+    with pytest.raises(UserError, match=r"the verdict of evaluate_quantized is on the quantized model"):
+        package(gated_run)
+
+
 def test_a_model_merged_from_another_adapter_is_refused(gated_run: Path) -> None:
     register(gated_run)
     edit(gated_run, "quantize", adapter_sha256="0" * 64)

@@ -7,7 +7,8 @@ import pytest
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, write_jsonl
 from acclimate.core.params import load
-from acclimate.release.quantize import calibration_texts, layer_errors, require_divisible, run
+from acclimate.release.gptq import calibration_texts, layer_errors, require_divisible
+from acclimate.release.quantize import run
 from acclimate.release.weights import folder_sha256, load_model
 
 PROMPT = "Question: What does numpy.argsum do?\nAnswer:"

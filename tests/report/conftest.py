@@ -40,7 +40,8 @@ from acclimate.model.score import Summary, summarise
 from acclimate.model.training.report import Trained, TrainReport
 from acclimate.release import evaluate_quantized
 from acclimate.release.evaluate_quantized import COMPARED, JUDGED, EvaluateQuantizedReport
-from acclimate.release.quantize import LayerError, QuantizeReport
+from acclimate.release.gptq import LayerError
+from acclimate.release.quantize import QuantizeReport
 
 EVIL = "<script>alert('x')</script>"
 TASKS = ("domain_cloze", "general_cloze", "domain_text", "general_text")
@@ -264,7 +265,9 @@ def judge(candidate: Rows) -> GateReport:
 def judge_quantized(quantized: Rows) -> EvaluateQuantizedReport:
     """The verdict of the real rules over a quantised candidate, without a model."""
     pairs = {metric: Pair.of(metric, CANDIDATE, quantized, resamples=200, seed=1) for metric in JUDGED}
-    checks = evaluate_quantized.judge(pairs, EvaluateQuantizedParams(min_retention=0.9), GATE)
+    checks = evaluate_quantized.judge(
+        pairs, EvaluateQuantizedParams(min_retention=0.9, max_size_mb=None, max_memory_mb=None, form_items=None), GATE
+    )
     return EvaluateQuantizedReport(
         verdict=verdict(list(checks.values())),
         reasons=reasons(list(checks.values())),

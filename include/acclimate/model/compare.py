@@ -20,7 +20,7 @@ import numpy as np
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_jsonl
-from acclimate.model.power import Design
+from acclimate.model.power import Design, items_to_separate
 from acclimate.model.score import CLOZE_TASKS, TEXT_TASKS, Row, bits
 from acclimate.model.scoring.calibration import brier, probabilities
 from acclimate.model.statistics import (
@@ -189,10 +189,12 @@ class Pair:
         effect = self.error**2 / independent if independent else 1.0
         return Design(self.n, effect, discordance)
 
-    def can_show(self, share: float, alpha: float) -> bool:
-        """Whether a candidate that lost nothing would be seen to keep `share`, at this sample's spread."""
-        low, _ = self.retention_bounds(alpha)
-        return self.retention is not None and self.retention - low < 1 - share
+    def can_show(self, share: float, alpha: float, power: float) -> bool:
+        """Whether a candidate that lost nothing would be seen to keep `share`, this often, at this sample's spread."""
+        if self.retention is None:
+            return False
+        wanted = items_to_separate(1 - share, self.retention_error, self.n, alpha=alpha, power=power)
+        return wanted is not None and wanted <= self.n
 
     def describe(self) -> dict[str, Any]:
         """The fields that every metric of every verdict has."""

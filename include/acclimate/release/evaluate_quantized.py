@@ -1,40 +1,53 @@
-"""Score the quantised model and decide whether it is still the candidate.
+"""Score the quantised model, decide whether what is packaged is still the candidate, and compare all forms.
 
-    artifacts/evaluate_quantized/       <task>.jsonl, per-item results of the quantised model
-    reports/evaluate_quantized.json     verdict, reasons and metrics in the form of gate.json
+    artifacts/evaluate_quantized/       <task>.jsonl, per-item results of the quantised model, in forms/ of the others
+    reports/evaluate_quantized.json     verdict, reasons and metrics in the form of gate.json; the table of forms
+    timings/forms.json                  latency and tokens per second of every form
 
-Every task must keep its share of the candidate's own score: the gate approved that model, not this one.
+Every task must keep its share of the candidate's own score: the gate approved that model, not this one. And what is
+packaged (package.weights) must keep to the bounds of size and memory. Other forms are compared and decide nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.core.errors import UserError
-from acclimate.core.files import read_json
+from acclimate.core.files import read_json, read_jsonl, write_json
 from acclimate.model.compare import Pair, read_rows
 from acclimate.model.determinism import fix_randomness
-from acclimate.model.rules import Bar, Check, keeps, reasons, verdict
+from acclimate.model.rules import Bar, Check, State, keeps, reasons, verdict
 from acclimate.model.score import Summary, score
-from acclimate.release.weights import folder_sha256, load_model
+from acclimate.release.forms.apart import Failed
+from acclimate.release.forms.made import FORMS, Made
+from acclimate.release.forms.measuring import SPEEDS, Cost, measure_apart, model_speed, weights_in_memory
+from acclimate.release.forms.table import Form, Seen, compare
+from acclimate.release.weights import folder_sha256, load_model, weight_bytes
 
 if TYPE_CHECKING:
-    from acclimate.core.params import CommonParams, EvaluateQuantizedParams, GateParams, ScoreParams
+    from acclimate.core.params import (
+        CommonParams,
+        EvaluateQuantizedParams,
+        GateParams,
+        PackageParams,
+        ScoreParams,
+    )
 
 JUDGED = ("domain_cloze", "general_cloze", "domain_bits_per_byte", "general_bits_per_byte")
 COMPARED = {"base": "the candidate before quantisation", "candidate": "the quantised candidate", "champion": "nothing"}
+AS_JUDGED = Check("form", "holds", "what is packaged is the merged model, which the gate has judged", against="")
 
 
 @dataclass(frozen=True)
 class EvaluateQuantizedReport:
-    """The verdict on the quantised model and everything it rests on."""
+    """The verdict on what is packaged and everything it rests on."""
 
     verdict: str
     """'promote', 'reject' or 'inconclusive'."""
     reasons: list[str]
-    """One sentence per task, losses that are too large first."""
+    """One sentence per task and bound, what is broken first."""
     metrics: dict[str, dict[str, Any]]
     """As in GateReport; `base` is the candidate before quantisation."""
     compared: dict[str, str]
@@ -42,6 +55,10 @@ class EvaluateQuantizedReport:
     tasks: dict[str, Summary]
     quantized_sha256: str
     """Of the folder that was judged: `package` takes no other."""
+    weights: str = "quantized"
+    """Which model the verdict is on: package.weights."""
+    forms: list[Form] = field(default_factory=list)
+    """The unquantised model, the quantised one, and what quantize.forms asked for."""
 
     def headline(self) -> str:
         """'promote: domain cloze 0.416 → 0.412, general cloze 0.598 → 0.599, bits per byte 2.61 → 2.62 / …'."""
@@ -53,38 +70,72 @@ class EvaluateQuantizedReport:
 
 def run(
     params: EvaluateQuantizedParams,
+    package: PackageParams,
     gate: GateParams,
     score_params: ScoreParams,
     common: CommonParams,
     *,
     quantized: Path,
+    merged: Path,
+    forms: Path,
     evaluated: Path,
     evaluation: Path,
     out: Path,
+    timings: Path | None = None,
 ) -> EvaluateQuantizedReport:
     """Score the GPTQ model in `quantized` on `evaluation` and compare it with the results in `evaluated`.
+
+    Args:
+        params: what must be kept, and the bounds.
+        package: which model is packaged.
+        gate: how sure a rule must be.
+        score_params: how models are scored.
+        common: seed and threads.
+        quantized: the GPTQ model.
+        merged: the unquantised one.
+        forms: the folder with forms.json.
+        evaluated: per-item results of the unquantised model.
+        evaluation: the items.
+        out: for the per-item results.
+        timings: folder for what differs between equal runs; None times nothing in this process.
 
     Raises:
         UserError: if `quantized` holds no GPTQ model, a task has no items, or the two were scored on
             different items.
     """
-    _require_gptq(quantized)
+    bits = _bits(quantized)
     fix_randomness(common)
     candidate = read_rows(evaluated)
+    before = _cost(*load_model(merged), evaluation, timed=timings is not None)
     model, tokenizer = load_model(quantized)
+    after = _cost(model, tokenizer, evaluation, timed=timings is not None)
     tasks = score(model, tokenizer, evaluation, score_params, out, seed=common.seed)
     scored = read_rows(out)
+    seen = [
+        Seen("merged", weight_bytes(merged), before.memory_bytes, candidate, speed=before.speed),
+        Seen(f"gptq-{bits}", weight_bytes(quantized), after.memory_bytes, scored, speed=after.speed),
+    ]
+    some = score_params.model_copy(update={"max_items": params.form_items or score_params.max_items})
+    made = [Made(**of) for of in read_json(forms / FORMS)]
+    given = {"forms": forms, "merged": merged, "evaluation": evaluation}
+    seen += [_measure(of, some, common, **given, out=out / "forms" / of.form) for of in made]
+    if timings is not None:
+        write_json(timings / SPEEDS, {of.form: asdict(of.speed) for of in seen if of.speed})
     pairs = {
         metric: Pair.of(metric, candidate, scored, resamples=gate.resamples, seed=common.seed) for metric in JUDGED
     }
     checks = judge(pairs, params, gate)
+    packaged = seen[1 if package.weights == "quantized" else 0]
+    deciding = [*(checks.values() if package.weights == "quantized" else [AS_JUDGED]), *bounds(packaged, params)]
     return EvaluateQuantizedReport(
-        verdict=verdict(list(checks.values())),
-        reasons=reasons(list(checks.values())),
+        verdict=verdict(deciding),
+        reasons=reasons(deciding),
         metrics={metric: pair.describe() | checks[metric].numbers for metric, pair in pairs.items()},
         compared=COMPARED,
         tasks=tasks,
         quantized_sha256=folder_sha256(quantized),
+        weights=package.weights,
+        forms=compare(candidate, seen, resamples=gate.resamples, seed=common.seed),
     )
 
 
@@ -92,24 +143,61 @@ def judge(pairs: dict[str, Pair], params: EvaluateQuantizedParams, gate: GatePar
     """Metric to whether enough of it is kept.
 
     At alpha itself, not at the candidate's level: a quantised model is made of a candidate that was promoted, and
-    cannot come to be released by having lost something. Where the items are too few to show of any model that it
-    keeps this much, the point estimate decides.
+    cannot come to be released by having lost something. Where the items are too few to show even of a model that lost
+    nothing that it keeps this much, with the gate's power, the point estimate decides.
     """
     sure = Bar(gate.alpha, gate.alpha, gate.power)
     share = params.min_retention
     return {
-        metric: keeps(pair, share, sure, rule=metric, bound_decides=pair.can_show(share, gate.alpha))
+        metric: keeps(pair, share, sure, rule=metric, bound_decides=pair.can_show(share, gate.alpha, gate.power))
         for metric, pair in pairs.items()
     }
 
 
-def _require_gptq(folder: Path) -> None:
-    """Raise UserError if the model in `folder` is not quantised: it would pass, and say nothing of 4 bits."""
+def bounds(packaged: Seen, params: EvaluateQuantizedParams) -> list[Check]:
+    """Whether what is packaged is small enough, on disk and in memory."""
+    return [
+        _bound("size", packaged.form, packaged.bytes, params.max_size_mb, "on disk"),
+        _bound("memory", packaged.form, packaged.memory_bytes, params.max_memory_mb, "in memory once it is loaded"),
+    ]
+
+
+def _bound(rule: str, form: str, found: int | None, limit: float | None, where: str) -> Check:
+    if limit is None:
+        return Check(rule, "not asked", f"{rule}: no bound is set (evaluate_quantized.max_{rule}_mb)", against="")
+    assert found is not None
+    state: State = "holds" if found <= limit * 1e6 else "broken"
+    sentence = f"{rule}: {form} takes {found / 1e6:.1f} MB {where} (at most {limit:g} MB asked)"
+    return Check(rule, state, sentence, {"bytes": found, "threshold": limit * 1e6}, against="")
+
+
+def _cost(model: Any, tokenizer: Any, evaluation: Path, *, timed: bool) -> Cost:
+    return Cost(weights_in_memory(model), model_speed(model, tokenizer, evaluation) if timed else None)
+
+
+def _measure(
+    made: Made, params: ScoreParams, common: CommonParams, *, forms: Path, merged: Path, evaluation: Path, out: Path
+) -> Seen:
+    """What there is to show of a form that is not packaged; a failure, in making or in measuring, is shown too."""
+    if made.failure is not None:
+        return Seen(made.form, None, failure=made.failure)
+    found = measure_apart(
+        made.form, forms / made.form, params, common, tokenizer=merged, evaluation=evaluation, out=out
+    )
+    if isinstance(found, Failed):
+        return Seen(made.form, made.bytes, storage=made.storage, failure=found.reason)
+    rows = {task: read_jsonl(out / f"{task}.jsonl") for task in found.tasks}
+    return Seen(made.form, made.bytes, found.memory_bytes, rows, made.storage, found.speed)
+
+
+def _bits(folder: Path) -> int:
+    """Of the GPTQ model in `folder`; raises UserError if that is not quantised: it would pass, and say nothing."""
     config = folder / "config.json"
-    settings = read_json(config).get("quantization_config") if config.is_file() else None
-    if (settings or {}).get("quant_method") != "gptq":
+    settings = (read_json(config).get("quantization_config") if config.is_file() else None) or {}
+    if settings.get("quant_method") != "gptq":
         raise UserError(
             f"{folder} holds no model quantised with GPTQ",
             why="the verdict would be on another model than the one that is served",
             fix="run `dvc repro quantize`",
         )
+    return int(settings["bits"])

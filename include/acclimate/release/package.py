@@ -145,14 +145,19 @@ def _judged_model(checkout: Path, params: Params, evidence: Evidence) -> Path:
     quantize = read_required(checkout, "quantize")
     if quantize["adapter_sha256"] != evidence.adapter_sha256:
         raise _not_judged("reports/quantize.json", quantize["adapter_sha256"], evidence.adapter_sha256)
-    judged = quantize["merged_sha256"]
-    if params.package.weights == "quantized":
-        verdict = read_required(checkout, "evaluate_quantized")
-        require_promote(verdict, "evaluate_quantized")
-        judged = verdict["quantized_sha256"]
-    model = checkout / "artifacts/quantize" / params.package.weights
+    verdict = read_required(checkout, "evaluate_quantized")
+    require_promote(verdict, "evaluate_quantized")
+    weights = params.package.weights
+    if verdict["weights"] != weights:
+        raise UserError(
+            f"package.weights is {weights}, the verdict of evaluate_quantized is on the {verdict['weights']} model",
+            why="only what was judged may be served",
+            fix="run `dvc repro evaluate_quantized`, then package again",
+        )
+    judged = verdict["quantized_sha256"] if weights == "quantized" else quantize["merged_sha256"]
+    model = checkout / "artifacts/quantize" / weights
     if (found := folder_sha256(model)) != judged:
-        raise _not_judged(f"artifacts/quantize/{params.package.weights}", found, judged)
+        raise _not_judged(f"artifacts/quantize/{weights}", found, judged)
     return model
 
 

@@ -1,52 +1,42 @@
-"""Merge the adapter into the base and quantise the result to a few bits with GPTQ.
+"""Merge the adapter into the base, quantise the result to a few bits with GPTQ, and put it into other forms.
 
     artifacts/quantize/merged/       the candidate as one ordinary model, float32
     artifacts/quantize/quantized/    the same in GPTQ format, for any runtime that reads it
+    artifacts/quantize/forms/        what quantize.forms asks for besides, one folder each; forms.json lists them
 
-GPTQ (Frantar et al. 2022) rounds each layer so that its outputs on calibration texts change least;
-the texts come from the domain the model will be asked about.
+How it is rounded: gptq.py. The other forms are there to be compared and to be taken along; none is packaged, and one
+that cannot be made is a line in the report.
 """
 
 from __future__ import annotations
 
-import io
-import os
-import tempfile
-from collections import defaultdict
-from contextlib import chdir, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from acclimate.core.errors import UserError
-from acclimate.core.files import read_json, read_jsonl, write_json
+from acclimate.core.files import write_json
 from acclimate.model.adapter import WEIGHTS, load_adapted, load_tokenizer
 from acclimate.model.determinism import fix_randomness
-from acclimate.release.weights import file_sha256, folder_sha256
+from acclimate.release.forms.made import FORMS, Made
+from acclimate.release.forms.making import make_apart
+from acclimate.release.gptq import (
+    LayerError,
+    calibration_texts,
+    gptq,
+    layer_errors,
+    leave_it_threads,
+    linears,
+    require_divisible,
+)
+from acclimate.release.weights import file_sha256, folder_sha256, weight_bytes
 
 if TYPE_CHECKING:
     from acclimate.core.params import CommonParams, QuantizeParams
 
-BATCH_TEXTS = 8
-LEAST_WORKERS = 2
-"""Threads that GPTQModel's own pools need to exist."""
-KEPT = ("config.json", "generation_config.json", "quantize_config.json", "tokenizer.json", "tokenizer_config.json")
-"""What GPTQModel writes besides *.safetensors and is needed; its log holds times and goes."""
-
-
-@dataclass(frozen=True)
-class LayerError:
-    """What rounding changed in one layer: GPTQ's loss per linear module, a squared error per calibration token."""
-
-    layer: int
-    mean: float
-    worst: float
-    worst_module: str
-
 
 @dataclass(frozen=True)
 class QuantizeReport:
-    """Both models by size and hash, and how far rounding moved each layer."""
+    """Both models by size and hash, how far rounding moved each layer, and what became of the other forms."""
 
     bits: int
     group_size: int
@@ -57,141 +47,51 @@ class QuantizeReport:
     merged_sha256: str
     quantized_sha256: str
     layers: list[LayerError]
+    forms: list[Made] = field(default_factory=list)
 
     def headline(self) -> str:
-        """'19.4 MB → 6.2 MB at 4 bits; worst module layer 3 mlp.down_proj, error 2.1e-05'."""
+        """'19.4 MB → 6.2 MB at 4 bits; worst module layer 3 mlp.down_proj, error 2.1e-05; besides …'."""
         worst = max(self.layers, key=lambda layer: layer.worst)
+        besides = ", ".join(
+            f"{made.form} ({'not made' if made.bytes is None else f'{made.bytes / 1e6:.1f} MB'})" for made in self.forms
+        )
         return (
             f"{self.merged_bytes / 1e6:.1f} MB → {self.quantized_bytes / 1e6:.1f} MB at {self.bits} bits; "
             f"largest error {worst.worst:.1e} in layer {worst.layer} {worst.worst_module}"
+            f"{f'; besides {besides}' if besides else ''}"
         )
 
 
 def run(
     params: QuantizeParams, common: CommonParams, *, base: Path, adapter: Path, dataset: Path, out: Path
 ) -> QuantizeReport:
-    """Write `out`/merged and `out`/quantized.
+    """Write `out`/merged, `out`/quantized and `out`/forms.
 
     Raises:
         UserError: if the adapter does not fit the base, the training set has no domain text to calibrate
             on, or a layer's width cannot be divided into groups.
     """
-    # Read by GPTQModel when it starts its threads; left alone it wants one more than the machine has.
-    os.environ["GPTQMODEL_CPU_WORKERS"] = str(max(common.threads, LEAST_WORKERS))
+    leave_it_threads(common.threads)
     fix_randomness(common)
     texts = calibration_texts(dataset, params.calibration_texts)
     merged, quantized = out / "merged", out / "quantized"
     model = load_adapted(base, adapter)
-    require_divisible({name: module.in_features for name, module in _linears(model)}, params.group_size)
+    require_divisible({name: module.in_features for name, module in linears(model)}, params.group_size)
     model.save_pretrained(merged)
     load_tokenizer(base).save_pretrained(merged)
     del model
-    # Two hundred lines of progress and tables; what they say of the model is in the log it returns.
-    with redirect_stdout(io.StringIO()), tempfile.TemporaryDirectory() as scratch:
-        merged_path, quantized_path = merged.resolve(), quantized.resolve()
-        with chdir(scratch):  # GPTQModel keeps a log of every run in a folder "logs" where it is called
-            log = _quantize(merged_path, quantized_path, texts, params)
+    log = gptq(merged, quantized, texts, bits=params.bits, params=params)
+    forms = [make_apart(form, params, common, merged=merged, texts=texts, out=out / "forms") for form in params.forms]
+    write_json(out / "forms" / FORMS, [asdict(made) for made in forms])
     return QuantizeReport(
         bits=params.bits,
         group_size=params.group_size,
         calibration_texts=len(texts),
-        merged_bytes=_weight_bytes(merged),
-        quantized_bytes=_weight_bytes(quantized),
+        merged_bytes=weight_bytes(merged),
+        quantized_bytes=weight_bytes(quantized),
         adapter_sha256=file_sha256(adapter / WEIGHTS),
         merged_sha256=folder_sha256(merged),
         quantized_sha256=folder_sha256(quantized),
         layers=layer_errors(log),
+        forms=forms,
     )
-
-
-def calibration_texts(dataset: Path, count: int) -> list[str]:
-    """The first `count` domain texts of the training set, whose order is random already.
-
-    Raises:
-        UserError: if there is none.
-    """
-    texts = [row["text"] for row in read_jsonl(dataset) if row["kind"].startswith("domain_")]
-    if not texts:
-        raise UserError(
-            f"{dataset} holds no domain text",
-            why="GPTQ rounds so that outputs on such texts change least",
-            fix="raise mix.domain_documents or mix.domain_questions in params.yaml",
-        )
-    return texts[:count]
-
-
-def require_divisible(widths: dict[str, int], group_size: int) -> None:
-    """Raise UserError if a linear module's input width is not a multiple of `group_size`.
-
-    GPTQModel quantises such a model, and its 4-bit kernels fail when it is first asked something.
-    """
-    odd = {name: width for name, width in widths.items() if width % group_size}
-    if odd:
-        name, width = next(iter(odd.items()))
-        raise UserError(
-            f"{len(odd)} layers cannot be cut into groups of {group_size} weights, e.g. {name} with {width} inputs",
-            why="the 4-bit kernels need whole groups",
-            fix="set quantize.group_size in params.yaml to 64 or 32, or package.weights to merged",
-        )
-
-
-def layer_errors(log: list[dict[str, str]]) -> list[LayerError]:
-    """Summarise GPTQModel's log (one row per module) by layer."""
-    losses: dict[int, list[tuple[float, str]]] = defaultdict(list)
-    for row in log:
-        losses[int(row["layer"])].append((float(row["loss"]), row["module"]))
-    return [
-        LayerError(
-            layer=layer,
-            mean=float(f"{sum(loss for loss, _ in sorted(modules)) / len(modules):.3e}"),
-            worst=max(modules)[0],
-            worst_module=max(modules)[1],
-        )
-        for layer, modules in sorted(losses.items())
-    ]
-
-
-def _quantize(merged: Path, quantized: Path, texts: list[str], params: QuantizeParams) -> list[dict[str, str]]:
-    """GPTQ; returns the log, one row per linear module."""
-    import torch
-    from gptqmodel import GPTQModel, QuantizeConfig
-
-    # offload_to_disk would write a temporary path into the model's config.
-    config = QuantizeConfig(bits=params.bits, group_size=params.group_size, desc_act=False, offload_to_disk=False)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = GPTQModel.load(str(merged), config, device=device, dtype=torch.float32)
-    tokens = [
-        {name: values[0] for name, values in encoded.items() if name != "token_type_ids"}
-        for encoded in (
-            model.tokenizer(text, truncation=True, max_length=params.calibration_tokens, return_tensors="pt")
-            for text in texts
-        )
-    ]
-    log: dict[str, list[dict[str, str]]] = model.quantize(tokens, batch_size=BATCH_TEXTS)
-    model.save(str(quantized))
-    _keep_only_needed(quantized)
-    return log["gptq"]
-
-
-def _keep_only_needed(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.name not in KEPT and path.suffix != ".safetensors" and not path.name.endswith(".index.json"):
-            path.unlink()
-    # Rewritten so that the bytes do not depend on the order in which the library met its settings.
-    for name in ("config.json", "quantize_config.json"):
-        write_json(folder / name, dict(sorted(read_json(folder / name).items())))
-
-
-def _linears(model: Any) -> list[tuple[str, Any]]:
-    """The linear modules that are quantised: all but the output layer."""
-    import torch
-
-    return [
-        (name, module)
-        for name, module in model.named_modules()
-        if isinstance(module, torch.nn.Linear) and not name.endswith("lm_head")
-    ]
-
-
-def _weight_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))

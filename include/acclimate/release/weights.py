@@ -37,6 +37,11 @@ def folder_sha256(folder: Path) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def weight_bytes(folder: Path) -> int:
+    """Bytes of the weights on disk; a GGUF file holds its tokenizer too."""
+    return sum(path.stat().st_size for pattern in ("*.safetensors", "*.gguf") for path in folder.glob(pattern))
+
+
 def require_plain(folder: Path) -> None:
     """Raise UserError if a file of the model in `folder` could run code when it is opened.
 

@@ -12,7 +12,7 @@ from acclimate.model.plan.machine import Machine
 from acclimate.model.plan.serving import cache_per_token, serving
 from acclimate.model.plan.tracing import Traced
 
-QUANTIZE = QuantizeParams(bits=4, group_size=128, calibration_texts=1, calibration_tokens=1)
+QUANTIZE = QuantizeParams(bits=4, group_size=128, calibration_texts=1, calibration_tokens=1, forms=[])
 MODEL = Traced(parameters=1_280_000 + 1000, trainable=0, linear=1_280_000, peak={}, flops=0)
 
 

@@ -5,24 +5,36 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from acclimate.core.params.fields import Count, Section, Share
 
 
 class QuantizeParams(Section):
-    """GPTQ."""
+    """GPTQ, and what else the model is put into."""
 
     bits: Literal[2, 3, 4, 8]
     group_size: Literal[32, 64, 128]
     calibration_texts: Count
     calibration_tokens: Count
+    forms: list[Literal["gptq-4", "gptq-8", "gguf-f16", "gguf-q8_0", "gguf-q4_k_m"]]
+
+    @model_validator(mode="after")
+    def _each_form_once(self) -> QuantizeParams:
+        if len(set(self.forms)) < len(self.forms):
+            raise ValueError(f"forms are {self.forms}: name each once")
+        if (own := f"gptq-{self.bits}") in self.forms:
+            raise ValueError(f"forms names {own}, which bits: {self.bits} makes already; take it out")
+        return self
 
 
 class EvaluateQuantizedParams(Section):
-    """What quantisation may cost, as a share of the candidate's own score."""
+    """What quantisation may cost, as a share of the candidate's own score, and how large its result may be."""
 
     min_retention: Share
+    max_size_mb: Annotated[float, Field(gt=0)] | None
+    max_memory_mb: Annotated[float, Field(gt=0)] | None
+    form_items: Count | None
 
 
 class PackageParams(Section):
