@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from acclimate.core.ledger import Use
+from acclimate.release.forms.table import Form
 from acclimate.release.quantize import QuantizeReport
 from acclimate.report import certainty, formats
 from acclimate.report.blocks import (
@@ -24,6 +25,7 @@ from acclimate.report.blocks import (
 )
 from acclimate.report.certainty import Certainty
 from acclimate.report.drawing import Picture
+from acclimate.report.forms import forms
 from acclimate.report.material import Material
 from acclimate.report.plots import Estimate, differences
 
@@ -102,6 +104,8 @@ class Decision:
     sentence: str = ""
     rules: list[Rule] = field(default_factory=list)
     certainty: Certainty | None = None
+    forms: list[Form] = field(default_factory=list)
+    """Of the quantised model's report alone."""
 
 
 def verdict_mark(verdict: str) -> Mark:
@@ -144,7 +148,13 @@ def quantisation(material: Material) -> Section:
     quantized = material.report("quantize", QuantizeReport)
     report = material.report("evaluate_quantized", Decision)
     blocks: list[Block] = [quantized if isinstance(quantized, Missing) else _sizes(quantized)]
-    blocks += [report] if isinstance(report, Missing) else _decision(report, "quantisation", ("candidate", "quantised"))
+    if isinstance(report, Missing):
+        blocks.append(report)
+    else:
+        blocks += [
+            *_decision(report, "quantisation", ("candidate", "quantised")),
+            *forms(report.forms, material.speeds),
+        ]
     return Section(
         "quantisation",
         "Quantisation",

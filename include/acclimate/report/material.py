@@ -25,6 +25,7 @@ from acclimate.core.reports import report_path
 from acclimate.model.scoring.efficiency import Efficiency
 from acclimate.model.scoring.measurements import FOLDER, kept
 from acclimate.pipeline import STAGES
+from acclimate.release.forms.measuring import SPEEDS, Speed
 from acclimate.report.blocks import Missing
 
 T = TypeVar("T")
@@ -140,6 +141,13 @@ class Material:
     def efficiency(self, candidate_sha256: str) -> Efficiency | None:
         """What an answer of the candidate costs on this machine; None if it was not measured here."""
         return kept(state(self.main or self.root) / FOLDER, candidate_sha256)
+
+    @cached_property
+    def speeds(self) -> dict[str, Speed]:
+        """Form of the model to how quick it was on the machine that measured it; empty if none was timed."""
+        path = self.root / "timings" / SPEEDS
+        found = read_json(path) if path.exists() else {}
+        return {form: Speed(**speed) for form, speed in found.items()}
 
     def rejects(self, stage: str, per_reason: int) -> dict[str, list[dict[str, Any]]]:
         """The first rejected records of each reason, in file order; read line by line, files may be long."""
