@@ -51,9 +51,11 @@ def candidate(finished_run: Path, evaluation: Path, tmp_path_factory: pytest.Tem
 PACKAGED = PackageParams(weights="quantized", max_prompt_tokens=96, max_new_tokens=16)
 
 
-def asked(share: float, **bounds: float) -> EvaluateQuantizedParams:
+def asked(
+    share: float, *, max_size_mb: float | None = None, max_memory_mb: float | None = None
+) -> EvaluateQuantizedParams:
     return EvaluateQuantizedParams(
-        **{"max_size_mb": None, "max_memory_mb": None, **bounds}, min_retention=share, form_items=6
+        min_retention=share, max_size_mb=max_size_mb, max_memory_mb=max_memory_mb, form_items=6
     )
 
 
@@ -191,16 +193,13 @@ def test_every_form_is_a_row_of_the_table_and_none_of_them_decides(
         finished_run, candidate, evaluation, tmp_path / "out", asked(0.5), forms=forms, timings=tmp_path / "timings"
     )
     assert report.verdict == "promote"
-    merged, quantised, gguf, unread, unmade = report.forms
+    _, _, gguf, unread, unmade = report.forms
     assert [of.form for of in report.forms] == ["merged", "gptq-4", "gguf-q8_0", "gguf-f16", "gptq-8"]
-    assert merged.memory_bytes == quantised.memory_bytes  # a CPU unpacks
-    assert merged.bytes
-    assert quantised.bytes
-    assert merged.memory_bytes
-    assert gguf.memory_bytes
-    assert merged.bytes > quantised.bytes
+    disk = {of.form: of.bytes or 0 for of in report.forms}
+    memory = {of.form: of.memory_bytes or 0 for of in report.forms}
+    assert memory["merged"] == memory["gptq-4"] > memory["gguf-q8_0"] > 0  # a CPU unpacks GPTQ
+    assert disk["merged"] > disk["gptq-4"]
     assert gguf.failure is None
-    assert gguf.memory_bytes < merged.memory_bytes
     assert gguf.storage == {"Q8_0": 15, "F32": 5}
     assert gguf.metrics["domain_cloze"]["n"] == 6
     assert gguf.metrics.keys() == {"domain_cloze", "general_cloze"}

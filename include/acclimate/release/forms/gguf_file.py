@@ -155,9 +155,9 @@ def _tensors(
         return read
 
     for path in sorted(model.glob("*.safetensors")):
-        file = safe_open(path, framework="numpy")
-        for name in sorted(file.keys()):  # type: ignore[no-untyped-call]  # safetensors
-            yield name, tuple(file.get_slice(name).get_shape()), reader(file, name)  # type: ignore[no-untyped-call]
+        file: Any = safe_open(path, framework="numpy")
+        for name in sorted(file.keys()):
+            yield name, tuple(file.get_slice(name).get_shape()), reader(file, name)
 
 
 def _not_translated(what: str, model: Path) -> UserError:

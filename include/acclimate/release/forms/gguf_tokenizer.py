@@ -82,7 +82,7 @@ def _steps(step: Any) -> list[str]:
             return ["single digits"]
         case {"type": "Split", "pattern": {"Regex": str(pattern)}, "behavior": "Isolated", "invert": False}:
             return [f"split {pattern}"]
-        case {"type": "ByteLevel", "add_prefix_space": False, **rest}:
-            return ["bytes by GPT-2's expression" if rest.get("use_regex", True) else "bytes"]
+        case {"type": "ByteLevel", "add_prefix_space": False}:
+            return ["bytes by GPT-2's expression" if step.get("use_regex", True) else "bytes"]
         case _:
             return [str(step["type"])]

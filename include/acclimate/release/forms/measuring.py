@@ -34,7 +34,7 @@ from acclimate.release.weights import load_model
 
 PROMPTS = 8
 """Texts that are gone on with against the clock, one at a time and then all at once."""
-NEW_TOKENS = 32
+NEW_TOKENS = 16
 """Written after each, whatever they are: no form is quick because it has less to say."""
 SPEEDS = "forms.json"
 """In the folder of timings: form to its speed."""
