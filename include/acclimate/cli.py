@@ -13,6 +13,7 @@ from pathlib import Path
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import write_json
+from acclimate.core.libraries import set_aside
 from acclimate.pipeline import ACTIONS, STAGES, Stage
 from acclimate.running import run_stage
 
@@ -44,6 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         0 on success, 2 for a fault the user can mend, 130 after Ctrl-C; anything else is a crash.
     """
     argv = sys.argv[1:] if argv is None else argv
+    set_aside("bitsandbytes")
     arguments = parser(argv[0] if argv else None).parse_args(argv)
     try:
         if arguments.command in STAGES:

@@ -106,6 +106,12 @@ def test_a_penalty_on_a_change_that_is_not_added_is_refused(tmp_path: Path, text
     assert "train_domain.penalty is ewc and training.strategy is dora" in message
 
 
+def test_what_needs_whole_weights_is_refused_beside_four_bits(tmp_path: Path, text: str) -> None:
+    changes = {"training.base_weights": "nf4", "train_domain.penalty": "ewc"}
+    message = _fault(tmp_path, with_changes(text, changes))
+    assert "train_domain.penalty is ewc and training.base_weights is nf4" in message
+
+
 def test_a_file_that_is_not_yaml_names_the_line(tmp_path: Path) -> None:
     assert "line 2" in _fault(tmp_path, "common:\n  seed: [1\n")
 

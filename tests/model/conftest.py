@@ -61,6 +61,7 @@ def base_params() -> BaseParams:
 def training_params() -> TrainingParams:
     return TrainingParams(
         strategy="lora",
+        base_weights="float32",
         rank=4,
         alpha=8,
         dropout=0.0,

@@ -171,6 +171,12 @@ def test_the_chosen_answers_of_held_out_prompts_become_likelier(tuned: tuple[Ali
     assert trained.start == "base with the adapters of train_domain"
 
 
+def test_a_base_in_four_bits_is_tuned_too(run: Align) -> None:
+    trained, found = done(run(training={"base_weights": "nf4"}))
+    assert trained.base_weights == "nf4"
+    assert found.margin_low > 0
+
+
 def test_labels_that_mean_nothing_move_nothing(run: Align, pairs: Path, tmp_path: Path) -> None:
     tossed = [
         {**one, "chosen": one["rejected"], "rejected": one["chosen"]} if place % 2 else one

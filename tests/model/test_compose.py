@@ -111,6 +111,27 @@ def test_the_composed_adapter_is_both_one_upon_the_other(
     assert report.merged.logits < 1e-4
 
 
+def test_adapters_trained_beside_four_bits_are_merged_into_the_base_as_it_is(
+    domain_params: TrainDomainParams,
+    task_params: TrainTaskParams,
+    training_params: TrainingParams,
+    common: CommonParams,
+    composer: Composer,
+    tiny_base: Path,
+    dataset: Path,
+    tmp_path: Path,
+) -> None:
+    nf4 = training_params.model_copy(update={"base_weights": "nf4"})
+    domain, task, out = (tmp_path / name for name in ("domain", "task", "out"))
+    given = {"base": tiny_base, "dataset": dataset, "checkpoints": tmp_path / "checkpoints"}
+    train_domain.run(domain_params, nf4, common, **given, general=dataset, out=domain)
+    train_task.run(task_params, nf4, common, **given, domain=domain, out=task)
+    out.mkdir()
+    assert composer(domain, task, out).merged.logits < 1e-4
+    beside = logits(attach(load_adapted(tiny_base, domain), task))
+    torch.testing.assert_close(logits(load_adapted(tiny_base, out)), beside, atol=1e-4, rtol=1e-4)
+
+
 def test_the_composed_adapter_is_an_ordinary_one(
     trained: tuple[Path, Path], composer: Composer, tmp_path: Path
 ) -> None:

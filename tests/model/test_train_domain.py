@@ -172,3 +172,23 @@ def test_the_replays_order_changes_what_is_learned_when_and_nothing_else(train: 
     even, falling = train(out=tmp_path / "even"), train(out=tmp_path / "falling", replay_order="falling")
     assert (even.texts, even.dataset_tokens) == (falling.texts, falling.dataset_tokens)
     assert even.adapter_sha256 != falling.adapter_sha256
+
+
+def test_beside_a_base_in_four_bits_the_loss_falls_and_the_bytes_are_the_same_twice(
+    train: Train, tmp_path: Path
+) -> None:
+    whole = train(out=tmp_path / "whole", steps=30)
+    once, again = (train(out=tmp_path / name, steps=30, base_weights="nf4") for name in ("once", "again"))
+    assert once.final_loss < once.first_loss - 0.2
+    assert once.adapter_sha256 == again.adapter_sha256 != whole.adapter_sha256
+    assert once.first_loss == pytest.approx(whole.first_loss, abs=0.1), "four bits are nearly the base"
+    assert (whole.base_weights, once.base_weights) == ("float32", "nf4")
+    assert once.trainable_parameters == whole.trainable_parameters
+    assert once.trainable_share == whole.trainable_share, "two weights in a byte count as two"
+    assert once.base_bytes < whole.base_bytes - 3 * once.trainable_parameters
+
+
+@pytest.mark.parametrize("dials", [{"strategy": "dora"}, {"penalty": "l2_sp"}, {"gradient_checkpointing": True}])
+def test_what_else_there_is_works_beside_four_bits(train: Train, dials: dict[str, object]) -> None:
+    done = train(steps=20, base_weights="nf4", **dials)
+    assert done.final_loss < done.first_loss - 0.1

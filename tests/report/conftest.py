@@ -199,6 +199,8 @@ def trained(start: str, steps: int, tokens: int, adapter_sha256: str) -> Trained
     return Trained(
         start=start,
         strategy="lora",
+        base_weights="float32",
+        base_bytes=11_009_024,
         precision="float32",
         trainable_parameters=425_984,
         trainable_share=0.087,

@@ -109,8 +109,7 @@ def run(
     from acclimate.model.adapter import load_adapted, load_tokenizer
     from acclimate.model.composing.parts import trained, write_together
     from acclimate.model.determinism import fix_randomness
-    from acclimate.model.device import on_device
-    from acclimate.model.training.adapting import Settings, adapter_beside, train
+    from acclimate.model.training.adapting import Settings, adapter_beside, frozen, train
     from acclimate.model.training.preferring import Tuning
 
     fix_randomness(common)
@@ -121,7 +120,7 @@ def run(
     with TemporaryDirectory() as scratch:
         together = Path(scratch)
         write_together(compose, folders, base=base, seed=common.seed, out=together)
-        adapted = adapter_beside(on_device(load_adapted(base, together)), training)
+        adapted = adapter_beside(frozen(load_adapted(base, together), training), training)
         tuning = Tuning(adapted, tokenizer, texts, params, common)
         files = [file for folder in (base, together) for file in sorted(folder.glob("*.safetensors"))]
         read = tuning.read(f"base with the adapters of {' and '.join(folders)}", files)

@@ -71,9 +71,13 @@ def _base(report: BaseReport | Missing) -> list[Block]:
 def _adapter(name: str, done: Trained | None) -> list[Block]:
     if done is None:
         return [Note(f"{name}: off in this run.")]
+    beside = f"{done.start}, held in four bits (nf4)," if done.base_weights == "nf4" else done.start
     read = f"{formats.count(done.trained_tokens)} tokens in {formats.count(done.steps)} steps"
     rows = (
-        (name.lower(), f"{formats.strategy(done.strategy)}, trained beside the {done.start} in {done.precision}"),
+        (
+            name.lower(),
+            f"{formats.strategy(done.strategy)}, trained beside the {beside} in {done.precision}",
+        ),
         (
             "trainable parameters",
             f"{formats.count(done.trainable_parameters)}, {formats.percent(done.trainable_share)} of all",

@@ -13,9 +13,10 @@ from acclimate.model.plan.alive import Alive
 from acclimate.model.plan.base_config import cut_down
 from acclimate.model.plan.tracing import DEEP, Pass, one_pass, step_of_all_layers, traced
 from acclimate.model.precision import has_bfloat16
-from acclimate.model.training.adapting import adapter_beside
+from acclimate.model.training.adapting import adapter_beside, frozen
 from acclimate.model.training.fused import fused
 from acclimate.model.training.lora import with_adapter
+from acclimate.model.training.nf4 import held_bytes, linear_layers
 
 ONE = Pass(rows=2, tokens=32, learned=1.0, passes=1)
 FLOAT32 = pytest.mark.skipif(has_bfloat16(torch.device("cpu")), reason="the count by hand is for float32")
@@ -60,6 +61,25 @@ def test_a_checkpointed_layer_keeps_its_input_alone(config: LlamaConfig, trainin
     more, less = (traced(cut_down(config, layers), checkpointed, ONE).peak for layers in (3, 2))
     kept = sum(more[part] - less[part] for part in ("activations", "logits and loss", "gradients"))
     assert kept == 4 * ONE.rows * ONE.tokens * config.hidden_size
+
+
+def test_a_base_in_four_bits_takes_what_it_does_in_training(
+    config: LlamaConfig, training_params: TrainingParams
+) -> None:
+    nf4 = training_params.model_copy(update={"base_weights": "nf4"})
+    base = AutoModelForCausalLM.from_config(config)
+    layers = len(linear_layers(base))
+    model = adapter_beside(frozen(base, nf4), nf4).train()
+    with Alive(model, config.vocab_size) as alive:
+        one_pass(model, ONE)
+    planned, whole = traced(config, nf4, ONE), traced(config, training_params, ONE)
+    tables = 4 * (16 + 256)
+    buffers = sum(buffer.nbytes for buffer in model.buffers())
+    assert planned.peak["weights"] == pytest.approx(held_bytes(model) + buffers, abs=layers * tables)
+    assert planned.peak["weights"] < whole.peak["weights"] - 3 * planned.linear
+    parts = ("activations", "logits and loss", "gradients")
+    assert sum(planned.peak[part] for part in parts) == pytest.approx(alive.most.total, rel=0.05)
+    assert (planned.parameters, planned.trainable) == (whole.parameters, whole.trainable)
 
 
 def test_fake_tensors_take_what_real_ones_do(config: LlamaConfig, training_params: TrainingParams) -> None:

@@ -22,7 +22,7 @@ KILLED = """
 import json, os, signal, sys
 from pathlib import Path
 
-import peft, torch, transformers
+import bitsandbytes, peft, torch, transformers
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from acclimate.core.params import CommonParams, TrainDomainParams, TrainingParams
@@ -53,12 +53,13 @@ def attempt(name, place=None, step=0):
     return status, adapter.read_bytes().hex() if adapter.exists() else None
 
 found = {"whole": attempt("whole")}
-for place, step in (("before", 1), ("after", 3), ("before", 4), ("after", 7), ("before", 12), ("after", 12)):
+for place, step in json.loads(sys.argv[5]):
     name = f"{place}-{step}"
     found[name] = [attempt(name, place, step)[0], *attempt(name)]
 found["twice"] = [attempt("twice", "after", 5)[0] and attempt("twice", "before", 4)[0], *attempt("twice")]
 print(json.dumps(found))
 """
+DEATHS = (("before", 1), ("after", 3), ("before", 4), ("after", 7), ("before", 12), ("after", 12))
 Train = Callable[..., Trained]
 
 
@@ -99,7 +100,10 @@ def newest(folder: Path) -> Path:
     return max((folder / "checkpoints").glob("step-*.safetensors"))
 
 
+@pytest.mark.parametrize(("base_weights", "deaths"), [("float32", DEATHS), ("nf4", DEATHS[2:4])])
 def test_a_run_killed_at_any_step_ends_with_the_same_bytes(
+    base_weights: str,
+    deaths: tuple[tuple[str, int], ...],
     domain_params: TrainDomainParams,
     training_params: TrainingParams,
     common: CommonParams,
@@ -110,21 +114,22 @@ def test_a_run_killed_at_any_step_ends_with_the_same_bytes(
     sections = [
         domain_params.model_copy(update={"steps": STEPS}),
         # With dropout the generator's state matters too.
-        training_params.model_copy(update={"checkpoint_steps": EVERY, "dropout": 0.1}),
+        training_params.model_copy(update={"checkpoint_steps": EVERY, "dropout": 0.1, "base_weights": base_weights}),
         common,
     ]
     given = json.dumps([section.model_dump() for section in sections])
-    command = [sys.executable, "-c", KILLED, given, str(tiny_base), str(dataset), str(tmp_path)]
+    command = [sys.executable, "-c", KILLED, given, str(tiny_base), str(dataset), str(tmp_path), json.dumps(deaths)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     found = json.loads(done.stdout.splitlines()[-1])
     status, whole = found.pop("whole")
     assert (status, bool(whole)) == (0, True)
-    assert len(found) == 7
+    assert len(found) == len(deaths) + 1
     for name, (killed, again, adapter) in found.items():
         assert (killed, again) == (9, 0), name
         assert adapter == whole, name
-    assert done.stdout.count("going on after step 3\n") == 2, "what was killed after step 3 had not written its own yet"
-    assert done.stdout.count("going on after step 9\n") == 2
+    resumed = [done.stdout.count(f"going on after step {step}\n") for step in (3, 9)]
+    late = sum(step == 12 for _, step in deaths)
+    assert resumed == [2, late], "what was killed after step 3 had not written its own yet"
 
 
 def test_two_checkpoints_are_kept_and_none_of_the_end(train: Train, tmp_path: Path) -> None:

@@ -118,6 +118,17 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _importance_is_measured_on_whole_weights(self) -> Params:
+        domain = self.train_domain
+        if domain.enabled and domain.penalty == "ewc" and self.training.base_weights == "nf4":
+            raise ValueError(
+                "train_domain.penalty is ewc and training.base_weights is nf4: what general text needs is the gradient "
+                "of the base's weights, and there is none of weights in four bits. Set penalty to none or l2_sp, or "
+                "base_weights to float32"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _only_independent_adapters_are_weighted(self) -> Params:
         domain, task = self.train_domain, self.train_task
         independent = domain.enabled and task.enabled and task.start_from == "base"

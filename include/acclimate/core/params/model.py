@@ -87,6 +87,7 @@ class TrainingParams(Section):
     """What the train stages train beside the base, and how."""
 
     strategy: Literal["lora", "rslora", "dora"]
+    base_weights: Literal["float32", "nf4"]
     rank: Count
     alpha: Count
     dropout: Share

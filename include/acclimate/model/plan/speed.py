@@ -16,7 +16,7 @@ from acclimate.model.device import found
 from acclimate.model.plan.base_config import cut_down
 from acclimate.model.plan.growth import Growth
 from acclimate.model.plan.tracing import Pass, Traced, traced
-from acclimate.model.training.adapting import adapter_beside
+from acclimate.model.training.adapting import adapter_beside, frozen
 from acclimate.model.training.batches import Batches
 from acclimate.model.training.loop import Dials, fit
 from acclimate.model.training.losses import of_tokens
@@ -91,7 +91,7 @@ def _random_model(config: PreTrainedConfig, training: TrainingParams) -> PeftMod
 
     with torch.device(found()):
         model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    return adapter_beside(model, training)
+    return adapter_beside(frozen(model, training), training)
 
 
 def _seconds(model: PeftModel, one: Pass, *, steps: int) -> float:

@@ -23,6 +23,7 @@ from acclimate.model.device import found
 from acclimate.model.plan.base_config import cut_down
 from acclimate.model.precision import autocast
 from acclimate.model.training.adapting import adapter_beside
+from acclimate.model.training.nf4 import packed_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -82,14 +83,21 @@ def traced(config: PreTrainedConfig, training: TrainingParams, one: Pass) -> Tra
     linear = _linear(model)
     step = _step(config, training, one)
     peak = {
-        "weights": 4 * (total - trainable) + buffers,
+        "weights": _held(total - trainable, linear, training) + buffers,
         "adapter": 4 * trainable,
         "gradients": step.made.gradients,
         "optimiser": 2 * 4 * trainable,  # the two moments of AdamW (Loshchilov & Hutter 2019)
         "activations": step.made.total - step.made.gradients - step.made.logits,
         "logits and loss": step.made.logits,
     }
-    return Traced(total - trainable, trainable, linear, peak, step.flops)
+    return Traced(total - trainable, trainable, sum(linear), peak, step.flops)
+
+
+def _held(parameters: int, linear: list[int], training: TrainingParams) -> int:
+    """Bytes of the frozen base, of whose parameters so many are in each linear layer."""
+    if training.base_weights == "float32":
+        return 4 * parameters
+    return 4 * (parameters - sum(linear)) + sum(packed_bytes(layer) for layer in linear)
 
 
 @dataclass(frozen=True)
@@ -140,9 +148,13 @@ def _meta_model(config: PreTrainedConfig, training: TrainingParams) -> PeftModel
     from transformers import AttentionInterface, AutoModelForCausalLM
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+    from acclimate.model.plan.unpacking import as_unpacking
+
     AttentionInterface.register(CAUSAL, sdpa_attention_forward)
     with torch.device("meta"):
         bare = AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation=CAUSAL)
+        if training.base_weights == "nf4":
+            as_unpacking(bare)
         return adapter_beside(bare, training).train()
 
 
@@ -187,9 +199,10 @@ def _loss(base: Any, hidden: torch.Tensor, share: float) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(logits.float(), targets, reduction="sum")
 
 
-def _linear(model: PeftModel) -> int:
+def _linear(model: PeftModel) -> list[int]:
+    """The weights of each layer that can be packed: all linear ones but the output."""
     import torch
 
     output = model.get_base_model().get_output_embeddings()
     layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear) and layer is not output]
-    return sum(layer.weight.numel() for layer in layers if not layer.weight.requires_grad)
+    return [layer.weight.numel() for layer in layers if not layer.weight.requires_grad]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from acclimate.core.files import sha256
 from acclimate.model.adapter import WEIGHTS
-from acclimate.model.device import on_device
+from acclimate.model.device import found, on_device
 from acclimate.model.packing import final_loss, thinned
 from acclimate.model.precision import has_bfloat16
 from acclimate.model.training.checkpoints import Journal, digest
@@ -18,6 +18,7 @@ from acclimate.model.training.guards import require_finite
 from acclimate.model.training.loop import Dials, Fitted, Objective, fit
 from acclimate.model.training.lora import save, with_adapter
 from acclimate.model.training.losses import of_tokens
+from acclimate.model.training.nf4 import held_bytes, pack
 from acclimate.model.training.report import Trained, TrainReport
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def adapt(
     """Train a fresh adapter beside `model` on texts, write it to `out` and say how it went.
 
     Args:
-        model: stays as it is; where there is a GPU, it moves there.
+        model: is frozen; where there is a GPU, it moves there.
         material: what it is trained on.
         settings: how.
         out: an empty directory.
@@ -91,7 +92,7 @@ def adapt(
             remove it once what is in `out` is safe.
         restraint: what is added to the loss, if anything.
     """
-    adapted = adapter_beside(on_device(model), settings.training)
+    adapted = adapter_beside(frozen(model, settings.training), settings.training)
     objective = of_tokens(adapted, material.batches, separate=settings.training.separate_texts)
     penalty = restraint.on(adapted) if restraint else None
     trained = train(adapted, objective, _read(material), settings, out=out, checkpoints=checkpoints, penalty=penalty)
@@ -99,6 +100,14 @@ def adapt(
         cost = round(float(penalty(adapted).detach()), 4)
         trained = replace(trained, penalty=restraint.said, penalty_cost=cost)
     return TrainReport(trained)
+
+
+def frozen(model: PreTrainedModel, training: TrainingParams) -> PreTrainedModel:
+    """`model` where it is trained beside, its weights held as `training` has them."""
+    if training.base_weights == "nf4":
+        pack(model, found())  # layer by layer to where they go, which need not hold all of them unpacked
+    moved: PreTrainedModel = on_device(model)
+    return moved
 
 
 def adapter_beside(model: PreTrainedModel, training: TrainingParams) -> PeftModel:
@@ -177,6 +186,8 @@ def _trained(adapted: PeftModel, read: Read, settings: Settings, fitted: Fitted,
     return Trained(
         start=read.start,
         strategy=settings.training.strategy,
+        base_weights=settings.training.base_weights,
+        base_bytes=held_bytes(adapted),
         precision="bfloat16" if has_bfloat16(adapted.device) else "float32",
         trainable_parameters=trainable,
         trainable_share=round(trainable / total, 6),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from acclimate.core.files import read_json, write_json
 from acclimate.model.adapter import CONFIG, forget_gptq
+from acclimate.model.training.nf4 import known_to_peft
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -32,7 +33,8 @@ def with_adapter(model: PreTrainedModel, params: TrainingParams) -> PeftModel:
         use_dora=params.strategy == "dora",
     )
     forget_gptq()
-    adapted: PeftModel = get_peft_model(model, config)
+    with known_to_peft(model):
+        adapted: PeftModel = get_peft_model(model, config)
     return adapted
 
 

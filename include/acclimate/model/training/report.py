@@ -18,6 +18,10 @@ class Trained:
     start: str
     """What the adapter was trained beside: 'base', or 'base with the domain adapter'."""
     strategy: str
+    base_weights: str
+    """'float32', or 'nf4': in four bits."""
+    base_bytes: int
+    """That the frozen weights took in memory."""
     precision: str
     """'bfloat16' (mixed) or 'float32', by what the machine computes faster."""
     trainable_parameters: int
@@ -63,6 +67,8 @@ class TrainReport:
             return f"off: {self.why_off}"
         done = self.trained
         again = f"; the texts were repeated, {done.epochs:.1f} epochs" if done.repeated else ""
+        packed = done.base_weights != "float32"
+        again += f"; beside {done.base_bytes / 1e6:,.1f} MB of {done.base_weights}" if packed else ""
         again += f"; memory ran out once: {done.rows_at_once} sequences per forward pass" if done.halved else ""
         return (
             f"loss {done.first_loss:.3f} → {done.final_loss:.3f} over {done.steps:,} steps, "
