@@ -112,6 +112,11 @@ def test_what_needs_whole_weights_is_refused_beside_four_bits(tmp_path: Path, te
     assert "train_domain.penalty is ewc and training.base_weights is nf4" in message
 
 
+def test_a_process_without_a_sequence_is_refused(tmp_path: Path, text: str) -> None:
+    message = _fault(tmp_path, with_changes(text, {"training.processes": 9}))
+    assert "training.processes is 9 and train_domain.batch_sequences is 8" in message
+
+
 def test_a_file_that_is_not_yaml_names_the_line(tmp_path: Path) -> None:
     assert "line 2" in _fault(tmp_path, "common:\n  seed: [1\n")
 

@@ -65,6 +65,7 @@ def training_params() -> TrainingParams:
         rank=4,
         alpha=8,
         dropout=0.0,
+        processes=1,
         rows_at_once=None,
         gradient_checkpointing=False,
         separate_texts=False,

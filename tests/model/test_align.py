@@ -177,6 +177,14 @@ def test_a_base_in_four_bits_is_tuned_too(run: Align) -> None:
     assert found.margin_low > 0
 
 
+def test_two_processes_tune_as_one_does(run: Align, tuned: tuple[AlignReport, Path]) -> None:
+    trained, found = done(run(training={"processes": 2}))
+    alone, expected = done(tuned[0])
+    assert (trained.processes, trained.rows_at_once, alone.rows_at_once) == (2, 4, 8)
+    assert [loss for _, loss in trained.loss_curve] == pytest.approx([loss for _, loss in alone.loss_curve], rel=1e-3)
+    assert found.margin == pytest.approx(expected.margin, rel=0.02)
+
+
 def test_labels_that_mean_nothing_move_nothing(run: Align, pairs: Path, tmp_path: Path) -> None:
     tossed = [
         {**one, "chosen": one["rejected"], "rejected": one["chosen"]} if place % 2 else one

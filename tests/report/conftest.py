@@ -201,6 +201,7 @@ def trained(start: str, steps: int, tokens: int, adapter_sha256: str) -> Trained
         strategy="lora",
         base_weights="float32",
         base_bytes=11_009_024,
+        processes=1,
         precision="float32",
         trainable_parameters=425_984,
         trainable_share=0.087,

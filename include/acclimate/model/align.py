@@ -106,6 +106,11 @@ def run(
         why = "align.enabled is false in params.yaml"
         write_json(out / OFF, {"off": why})
         return AlignReport(None, why_off=why)
+    from acclimate.model.training.processes import shared, to_be_shared
+
+    if to_be_shared(training):
+        inputs = {"base": base, "domain": domain, "task": task, "pairs": pairs, "out": out, "checkpoints": checkpoints}
+        return shared(__name__, (params, compose, task_params, training, common), inputs, AlignReport)
     from acclimate.model.adapter import load_adapted, load_tokenizer
     from acclimate.model.composing.parts import trained, write_together
     from acclimate.model.determinism import fix_randomness

@@ -49,6 +49,11 @@ def run(
     """
     if not params.enabled:
         return off(out, "train_domain.enabled is false in params.yaml")
+    from acclimate.model.training.processes import shared, to_be_shared
+
+    if to_be_shared(training):
+        inputs = {"base": base, "dataset": dataset, "general": general, "out": out, "checkpoints": checkpoints}
+        return shared(__name__, (params, training, common), inputs, TrainReport)
     from acclimate.model.adapter import load_base, load_tokenizer
     from acclimate.model.determinism import fix_randomness
     from acclimate.model.forgetting.restraint import restraint

@@ -51,6 +51,11 @@ def run(
 
     if not find_rows(dataset, (PAIRS,)):
         return off(out, f"{dataset} holds no {PAIRS}: the domain's texts are not questions and answers")
+    from acclimate.model.training.processes import shared, to_be_shared
+
+    if to_be_shared(training):
+        inputs = {"base": base, "domain": domain, "dataset": dataset, "out": out, "checkpoints": checkpoints}
+        return shared(__name__, (params, training, common), inputs, TrainReport)
     from acclimate.model.adapter import load_tokenizer
     from acclimate.model.determinism import fix_randomness
     from acclimate.model.training.adapting import Settings, adapt

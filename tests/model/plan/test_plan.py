@@ -28,6 +28,8 @@ SMALL = {
     "train_task.batch_sequences": 4,
 }
 
+TWO = {"processes": 2}
+
 
 @pytest.fixture
 def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
@@ -51,6 +53,15 @@ def test_a_plan_says_what_it_will_take_and_how_long(params: Params, config: Llam
     shown = table(found)
     for said in ("trainable parameters", "train_domain", "activations", "held by the allocator", "endpoint"):
         assert said in shown
+
+
+def test_processes_share_the_sequences_and_the_memory_of_the_cpu(
+    params: Params, config: LlamaConfig, here: Machine
+) -> None:
+    shared = params.model_copy(update={"training": params.training.model_copy(update=TWO)})
+    planned = job("train_domain", params.train_domain, config, shared.training)
+    assert (planned.one.rows, planned.one.passes, planned.tokens) == (2, 1, 150 * 4 * 256)
+    assert plan(config, shared, replace(here, free=2 * planned.peak - 1)).advice != []
 
 
 def test_too_little_memory_is_said_with_the_dials_that_suffice(

@@ -129,6 +129,18 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _every_process_has_something_to_do(self) -> Params:
+        sections = {"train_domain": self.train_domain, "train_task": self.train_task, "align": self.align}
+        for name, section in sections.items():
+            if section.enabled and section.batch_sequences < self.training.processes:
+                raise ValueError(
+                    f"training.processes is {self.training.processes} and {name}.batch_sequences is "
+                    f"{section.batch_sequences}: a process without a sequence would do nothing. Lower processes, or "
+                    "raise batch_sequences"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _only_independent_adapters_are_weighted(self) -> Params:
         domain, task = self.train_domain, self.train_task
         independent = domain.enabled and task.enabled and task.start_from == "base"

@@ -91,6 +91,7 @@ class TrainingParams(Section):
     rank: Count
     alpha: Count
     dropout: Share
+    processes: Count
     rows_at_once: Count | None
     gradient_checkpointing: bool
     separate_texts: bool

@@ -44,7 +44,7 @@ class Job:
 
     @property
     def memory(self) -> dict[str, int]:
-        """Bytes by part at the peak, over what the process holds once its libraries are loaded."""
+        """Bytes by part at the peak of a process, over what it holds once its libraries are loaded."""
         return {**self.traced.peak, "texts as tokens": BYTES_PER_TOKEN * self.tokens}
 
     @property
@@ -58,15 +58,16 @@ class Job:
 
     @property
     def flops(self) -> int:
-        """Operations in all."""
+        """Operations in all, of one process."""
         return self.traced.flops * self.one.passes * self.steps
 
 
 def job(stage: str, section: StepsParams, config: PreTrainedConfig, training: TrainingParams) -> Job:
     """The stage `stage` with these dials on a base of the shape `config`."""
-    rows = min(training.rows_at_once or section.batch_sequences, section.batch_sequences)
+    own = math.ceil(section.batch_sequences / training.processes)
+    rows = min(training.rows_at_once or own, own)
     learned, learned_from = _learned(stage)
-    passes = math.ceil(section.batch_sequences / rows)
+    passes = math.ceil(own / rows)
     one = Pass(rows, section.sequence_tokens, learned, passes, training.separate_texts)
     traces = traced(config, training, one)
     checkpointing = training.gradient_checkpointing

@@ -49,6 +49,8 @@ class StagePlan:
     """Share of them with a loss (0–1)."""
     learned_from: str
     """What that is known from."""
+    processes: int
+    """That share the sequences of a step; what follows is of each."""
     rows_at_once: int
     """Sequences per forward pass."""
     passes: int
@@ -86,8 +88,9 @@ def plan(config: PreTrainedConfig, params: Params, here: Machine) -> Plan:
     """
     training, sections = params.training, _sections(params)
     jobs = [job(name, section, config, training) for name, section in sections.items()]
-    too_large = [one for one in jobs if one.peak > here.free]
-    advised = [advice(one, here.free, config, sections[one.stage], training) for one in too_large]
+    free = here.free // training.processes if here.device == "cpu" else here.free  # a GPU is one process's alone
+    too_large = [one for one in jobs if one.peak > free]
+    advised = [advice(one, free, config, sections[one.stage], training) for one in too_large]
     model = jobs[0].traced
     rate = None if advised else measured_rate(config, training, jobs[0].one, model)
     return Plan(
@@ -103,7 +106,7 @@ def plan(config: PreTrainedConfig, params: Params, here: Machine) -> Plan:
             trainable_share=model.trainable / (model.parameters + model.trainable),
         ),
         machine=here,
-        stages=[_stage(one, rate) for one in jobs],
+        stages=[_stage(one, rate, training.processes) for one in jobs],
         serving=serving(config, model, params.package, params.quantize, here),
         rate=rate,
         advice=advised,
@@ -116,7 +119,7 @@ def _sections(params: Params) -> dict[str, StepsParams]:
     return {name: section for name, section in sections.items() if section.enabled}
 
 
-def _stage(planned: Job, rate: Rate | None) -> StagePlan:
+def _stage(planned: Job, rate: Rate | None, processes: int) -> StagePlan:
     memory = planned.memory
     if rate is not None and rate.held is not None:
         memory["held by the allocator"] = planned.held(rate.held)
@@ -126,6 +129,7 @@ def _stage(planned: Job, rate: Rate | None) -> StagePlan:
         tokens=planned.tokens,
         learned=planned.one.learned,
         learned_from=planned.learned_from,
+        processes=processes,
         rows_at_once=planned.one.rows,
         passes=planned.one.passes,
         gradient_checkpointing=planned.checkpointing,

@@ -41,6 +41,7 @@ def _values(stage: StagePlan) -> dict[str, str]:
         "tokens": f"{stage.tokens:,}",
         "learned": f"{stage.learned:.0%}",
         "steps": f"{stage.steps:,}",
+        "processes": str(stage.processes),
         "sequences at once": str(stage.rows_at_once),
         "passes per step": str(stage.passes),
         "checkpointing": "on" if stage.gradient_checkpointing else "off",

@@ -20,6 +20,7 @@ from acclimate.model.training.lora import save, with_adapter
 from acclimate.model.training.losses import of_tokens
 from acclimate.model.training.nf4 import held_bytes, pack
 from acclimate.model.training.report import Trained, TrainReport
+from acclimate.model.training.share import own_share
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -131,10 +132,13 @@ def train(
     penalty: Penalty | None = None,
 ) -> Trained:
     """Lower `objective` by the adapter of `adapted`, write that to `out` and say how it went."""
+    share = own_share()
     journal = Journal(checkpoints, _fingerprint(read, settings), settings.training.checkpoint_steps)
-    fitted = fit(adapted, objective, _dials(settings), journal=journal, penalty=penalty)
+    fitted = fit(adapted, objective, _dials(settings), journal=journal, penalty=penalty, share=share)
     require_finite(adapted, settings.stage.steps, settings.section)
-    save(adapted, out)
+    if share.leads:
+        save(adapted, out)
+    share.wait()
     return _trained(adapted, read, settings, fitted, sha256(out / WEIGHTS))
 
 
@@ -153,12 +157,13 @@ def _read(material: Material) -> Read:
 
 def _dials(settings: Settings) -> Dials:
     stage, training = settings.stage, settings.training
+    most = own_share().most_rows(stage.batch_sequences)
     return Dials(
         section=settings.section,
         learning_rate=stage.learning_rate,
         schedule=stage.schedule,
         warmup_steps=math.ceil(stage.warmup_share * stage.steps),
-        rows_at_once=min(training.rows_at_once or stage.batch_sequences, stage.batch_sequences),
+        rows_at_once=min(training.rows_at_once or most, most),
     )
 
 
@@ -188,6 +193,7 @@ def _trained(adapted: PeftModel, read: Read, settings: Settings, fitted: Fitted,
         strategy=settings.training.strategy,
         base_weights=settings.training.base_weights,
         base_bytes=held_bytes(adapted),
+        processes=settings.training.processes,
         precision="bfloat16" if has_bfloat16(adapted.device) else "float32",
         trainable_parameters=trainable,
         trainable_share=round(trainable / total, 6),

@@ -17,6 +17,7 @@ from acclimate.core.progress import progress
 from acclimate.model.precision import autocast
 from acclimate.model.training.checkpoints import Journal, Position
 from acclimate.model.training.guards import no_memory, out_of_memory, require_convergence, require_number
+from acclimate.model.training.share import ALONE, Share
 
 if TYPE_CHECKING:
     import torch
@@ -50,7 +51,7 @@ class Dials:
     schedule: Literal["cosine", "linear"]
     warmup_steps: int
     rows_at_once: int
-    """Rows per forward pass; a step's gradient is that of all its rows whatever this is."""
+    """Rows per forward pass of a process; a step's gradient is that of all its rows whatever this is."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ class _Run:
     dials: Dials
     penalty: Penalty | None
     optimizer: torch.optim.Optimizer
+    share: Share
+    seed: int
+    """Of what the steps draw, where there are several processes."""
     rows_at_once: int
     halved: bool = False
     losses: list[float] = field(default_factory=list)
@@ -86,6 +90,7 @@ def fit(
     *,
     journal: Journal | None = None,
     penalty: Penalty | None = None,
+    share: Share = ALONE,
 ) -> Fitted:
     """Train the trainable weights of `model` in place.
 
@@ -95,14 +100,18 @@ def fit(
         dials: how.
         journal: checkpoints to go on from and to write; None keeps none.
         penalty: is added to every step's loss; what is reported is the loss without it.
+        share: of the steps' rows, where several processes take them; each calls this with its own.
 
     Raises:
         UserError: if a loss or a gradient stops being a number, training diverges, or memory runs out twice.
     """
+    import torch
+
     from acclimate.model.training.fused import fused
 
-    run = _Run(model, objective, dials, penalty, _optimizer(model, dials), dials.rows_at_once)
-    if journal is not None and (found := journal.resume(model, run.optimizer)):
+    seed = torch.initial_seed()
+    run = _Run(model, objective, dials, penalty, _optimizer(model, dials), share, seed, dials.rows_at_once)
+    if journal is not None and (found := share.in_turn(lambda: journal.resume(model, run.optimizer))):
         run.losses, run.rows_at_once, run.halved = found.losses, found.rows_at_once, found.halved
     steps = objective.steps
     model.train()
@@ -111,7 +120,7 @@ def fit(
         for step in bar:
             _step(run, step)
             bar.set_postfix(loss=f"{run.losses[-1]:.3f}", refresh=False)
-            if journal is not None and journal.due(step + 1, steps):
+            if journal is not None and share.leads and journal.due(step + 1, steps):
                 journal.write(Position(step + 1, run.losses, run.rows_at_once, run.halved), model, run.optimizer)
     model.eval()
     return Fitted(run.losses, run.rows_at_once, run.halved)
@@ -137,13 +146,15 @@ def _step(run: _Run, step: int) -> None:
     import torch
 
     section = run.dials.section
+    weights: list[Any] = [weight for group in run.optimizer.param_groups for weight in group["params"]]
+    run.share.draw_anew(run.seed, step)
     loss = _backward_within_memory(run, step)
+    if run.penalty is not None and run.share.leads:
+        run.penalty(run.model).backward()  # type: ignore[no-untyped-call]  # torch
+    loss = run.share.summed(weights, loss)
     require_number(loss, "loss", step + 1, section)
     run.losses.append(loss)
     require_convergence(run.losses, section)
-    if run.penalty is not None:
-        run.penalty(run.model).backward()  # type: ignore[no-untyped-call]  # torch
-    weights: list[Any] = [weight for group in run.optimizer.param_groups for weight in group["params"]]
     norm = torch.nn.utils.clip_grad_norm_(weights, MAX_GRADIENT_NORM)
     require_number(float(norm), "gradient norm", step + 1, section)
     for group in run.optimizer.param_groups:
@@ -175,11 +186,12 @@ def _backward_within_memory(run: _Run, step: int) -> float:
 
 
 def _backward(run: _Run, step: int) -> float:
-    """Leave the gradient of the step's loss in the weights, and return the loss."""
+    """Leave the gradient of this process's rows of the step in the weights, and return their part of the loss."""
     total = 0.0
-    for begin in range(0, run.objective.rows, run.rows_at_once):
+    own = run.share.rows(run.objective.rows)
+    for begin in range(own.start, own.stop, run.rows_at_once):
         with autocast(run.model.device):
-            loss = run.objective.loss(step, slice(begin, begin + run.rows_at_once))
+            loss = run.objective.loss(step, slice(begin, min(begin + run.rows_at_once, own.stop)))
         loss.backward()  # type: ignore[no-untyped-call]  # torch
         total += float(loss.detach())
     return total

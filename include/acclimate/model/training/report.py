@@ -22,6 +22,8 @@ class Trained:
     """'float32', or 'nf4': in four bits."""
     base_bytes: int
     """That the frozen weights took in memory."""
+    processes: int
+    """That took the steps together."""
     precision: str
     """'bfloat16' (mixed) or 'float32', by what the machine computes faster."""
     trainable_parameters: int
@@ -34,7 +36,7 @@ class Trained:
     trained_tokens: int
     """Tokens that went through the model, padding not counted."""
     rows_at_once: int
-    """Sequences per forward pass, in the end."""
+    """Sequences per forward pass of a process, in the end."""
     halved: bool
     """Whether memory ran out on the way, and the sequences per forward pass were halved."""
     learned_tokens: int
