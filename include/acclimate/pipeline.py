@@ -288,6 +288,7 @@ ACTIONS: dict[str, Action] = {
         "acclimate.release.serve", "wait until the endpoint serves the champion, and ask it something", timed=True
     ),
     "endpoint": Action("acclimate.release.endpoint", "serve the champion, and follow the alias when it moves"),
+    "transform": Action("acclimate.release.transform", "answer every record of a file or a bucket with the champion"),
     "keys": Action("acclimate.release.api_keys", "make, list and revoke the endpoint's API keys"),
     "plan": Action("acclimate.model.plan", "say what training will need before it runs: memory by part, tokens, time"),
     "score": Action("acclimate.model.predictions", "score stored predictions of any model against references"),

@@ -1,4 +1,7 @@
-"""What a person is asked when triggering a run: five dials of params.yaml, with its values as the defaults."""
+"""What a person is asked when triggering a DAG.
+
+A new run: five dials of params.yaml, with its values as the defaults; a transform: what is answered, and by whom.
+"""
 
 from __future__ import annotations
 
@@ -75,4 +78,29 @@ def follow_form() -> dict[str, Param]:
             title="Run",
             description="Key of the run to go on with (`acclimate run list`); empty: the newest that came this far.",
         )
+    }
+
+
+def transform_form() -> dict[str, Param]:
+    """The trigger form of a transform: what is answered, by whom, and where the answers go."""
+    return {
+        "input": Param(
+            type="string",
+            minLength=1,
+            title="Input",
+            description="A file of records on the worker (.jsonl, .parquet), or `s3://bucket/prefix`.",
+        ),
+        "out": Param(
+            type="string",
+            minLength=1,
+            title="Answers",
+            description="Folder for the answers; the one of a transform that was ended goes on with it.",
+        ),
+        "model": Param(
+            "champion",
+            type="string",
+            minLength=1,
+            title="Model",
+            description="Version or alias of the registered model, or the folder of a Bento.",
+        ),
     }

@@ -22,6 +22,7 @@ ACTIONS_OF = {
     "adapt_model": {"champion", "report", "seal_run", "register"},
     "adapt_release": {"report", "seal_run", "package", "promote", "serve", "final_report"},
     "adapt_watch": {"collect", "drift", "alert"},
+    "batch_transform": {"transform"},
 }
 
 
@@ -37,8 +38,8 @@ def graph() -> dict[str, StageNode]:
     return read_graph(CHECKOUT)
 
 
-def test_the_four_dags_load(dags: dict[str, DAG]) -> None:
-    assert set(dags) == set(DAGS) == {"adapt_data", "adapt_model", "adapt_release", "adapt_watch"}
+def test_the_five_dags_load(dags: dict[str, DAG]) -> None:
+    assert set(dags) == set(DAGS) == {"adapt_data", "adapt_model", "adapt_release", "adapt_watch", "batch_transform"}
 
 
 def test_every_task_is_a_stage_an_action_or_a_decision_and_none_is_missing(
@@ -46,7 +47,8 @@ def test_every_task_is_a_stage_an_action_or_a_decision_and_none_is_missing(
 ) -> None:
     for name, dag in dags.items():
         stages = {node.name for node in graph.values() if node.dag == name}
-        assert set(dag.task_ids) == stages | ACTIONS_OF[name] | DECISIONS.get(name, set()) | {OPEN_RUN}
+        opened = {OPEN_RUN} if name.startswith("adapt_") else set()  # a transform is of the checkout, and of no run
+        assert set(dag.task_ids) == stages | ACTIONS_OF[name] | DECISIONS.get(name, set()) | opened
     assert sum(isinstance(task, DvcStageOperator) for dag in dags.values() for task in dag.tasks) == len(STAGES) == 18
 
 
@@ -132,6 +134,16 @@ def test_an_answer_outside_the_form_is_refused(dags: dict[str, DAG]) -> None:
         dags["adapt_data"].params.get_param("strategy").resolve("full")
 
 
+def test_a_transform_takes_what_the_form_says_for_what_it_is_and_may_take_days(dags: dict[str, DAG]) -> None:
+    dag = dags["batch_transform"]
+    task = dag.get_task("transform")
+    assert (task.run_key, task.execution_timeout, task.retries) == (None, None, 2)
+    assert task.arguments == ["--model", "{{ params.model }}", "--", "{{ params.input }}", "{{ params.out }}"]
+    assert dag.params["model"] == "champion"
+    with pytest.raises(ParamValidationError):
+        dag.params.get_param("input").resolve("")
+
+
 def test_dags_start_unpaused_and_do_not_catch_up(dags: dict[str, DAG]) -> None:
     for dag in dags.values():
         assert (dag.is_paused_upon_creation, dag.catchup) == (False, False)
@@ -142,7 +154,7 @@ def test_parsing_the_dags_imports_no_machine_learning() -> None:
     code = f"""
 import sys
 sys.path[:0] = [{str(CHECKOUT / "include")!r}, {str(CHECKOUT / "plugins")!r}, {str(CHECKOUT / "dags")!r}]
-import adapt_data, adapt_model, adapt_release, adapt_watch
+import adapt_data, adapt_model, adapt_release, adapt_watch, batch_transform
 heavy = ("torch", "transformers", "mlflow", "bentoml", "great_expectations", "pandas", "pyarrow", "dvc", "fastapi")
 print([name for name in heavy if name in sys.modules])
 """

@@ -96,6 +96,12 @@ def test_an_action_that_comes_before_the_run_works_in_the_main_checkout(checkout
         fetch.execute({})
 
 
+def test_a_transform_takes_what_stands_behind_the_dashes_for_names(checkout: Path) -> None:
+    arguments = ["--model", "champion", "--", "--none.jsonl", "out"]
+    with pytest.raises(AirflowFailException, match=r"acclimate transform: --none\.jsonl is no file"):
+        ActionOperator(task_id="transform", action="transform", arguments=arguments, run_key=None).execute({})
+
+
 def test_the_event_of_an_outlet_carries_the_run(checkout: Path) -> None:
     open_run(checkout, "a", {})
     made = Asset("made")

@@ -33,7 +33,7 @@ from acclimate.services.settings import (
 POOLS = {"light": 4, "training": 1}
 """Airflow pools and their slots: one training at a time, or two would fight for the same cores or GPU."""
 
-DAGS = ("adapt_data", "adapt_model", "adapt_release", "adapt_watch")
+DAGS = ("adapt_data", "adapt_model", "adapt_release", "adapt_watch", "batch_transform")
 READY_SECONDS = 240.0
 
 

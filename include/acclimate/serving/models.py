@@ -66,13 +66,17 @@ class Model:
             self.users -= 1
 
 
-def load(packaged: Packaged) -> Model:
+def load(packaged: Packaged, trusted: Path | None = None) -> Model:
     """Read a package into memory, and have it write two tokens: the first answer costs what every later one does.
+
+    Args:
+        packaged: what is to be loaded.
+        trusted: see `verified`.
 
     Raises:
         UnfitError: if a file is not what was signed, or it is not the model that was approved.
     """
-    manifest = verified(packaged)
+    manifest = verified(packaged, trusted)
     import torch
 
     torch.set_num_threads(manifest["threads"])
@@ -81,13 +85,13 @@ def load(packaged: Packaged) -> Model:
     return model
 
 
-def verified(packaged: Packaged) -> dict[str, Any]:
+def verified(packaged: Packaged, trusted: Path | None = None) -> dict[str, Any]:
     """The manifest of a package whose files are, byte for byte, those that were signed, and which is what was approved.
 
-    Where no key is pinned the package's own is used: that finds damage, and not who signs what they changed with
-    another key.
+    They are checked with the key `trusted`, else with the one that is pinned. Where there is none the package's own is
+    used: that finds damage, and not who signs what they changed with another key.
     """
-    if (pinned := pinned_key()) is None:
+    if (pinned := trusted or pinned_key()) is None:
         log.warning("%s is not set: the files are whole, who signed them is not known", PINNED)
     try:
         verify(packaged.folder, pinned or packaged.folder / "signing.pub")

@@ -57,6 +57,7 @@ from acclimate.core.params.release import (
     PackageParams,
     QuantizeParams,
     RegistryParams,
+    TransformParams,
 )
 
 __all__ = [
@@ -106,6 +107,7 @@ __all__ = [
     "TrainDomainParams",
     "TrainTaskParams",
     "TrainingParams",
+    "TransformParams",
     "ValidateParams",
     "load",
     "with_changes",

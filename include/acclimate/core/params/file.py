@@ -41,6 +41,7 @@ from acclimate.core.params.release import (
     PackageParams,
     QuantizeParams,
     RegistryParams,
+    TransformParams,
 )
 
 _KINDS = ("python_docs", "files", "s3", "huggingface", "feed")
@@ -74,6 +75,7 @@ class Params(Section):
     registry: RegistryParams
     endpoint: EndpointParams
     canary: CanaryParams
+    transform: TransformParams
     drift: DriftParams
 
     @model_validator(mode="after")

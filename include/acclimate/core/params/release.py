@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from acclimate.core.params.fields import Count, Section, Share
+from acclimate.core.params.ingest import Url
 
 
 class QuantizeParams(Section):
@@ -78,6 +79,30 @@ class CanaryParams(Section):
         if any(later <= earlier for earlier, later in pairwise(shares)):
             raise ValueError(f"must rise from step to step, so that whoever is in stays in; {shares} does not")
         return shares
+
+
+Column = Annotated[str, Field(min_length=1)]
+
+
+class TransformParams(Section):
+    """How the records of a file are read and answered."""
+
+    question_column: Column
+    prompt_column: Column
+    id_column: Column
+    max_new_tokens: Count | None
+    batch_records: Count
+    part_records: Count
+    s3_endpoint_url: Url | None
+
+    @model_validator(mode="after")
+    def _two_columns(self) -> TransformParams:
+        if self.question_column == self.prompt_column:
+            raise ValueError(
+                f"question_column and prompt_column are both {self.question_column!r}, so it would be left open "
+                "whether a text takes the form of a question: give the other one a name that no record has"
+            )
+        return self
 
 
 class DriftParams(Section):
