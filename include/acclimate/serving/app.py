@@ -79,7 +79,9 @@ async def _invalid(request: Request, fault: Exception) -> JSONResponse:
 
 async def _other(request: Request, fault: Exception) -> JSONResponse:
     assert isinstance(fault, HTTPException)
-    return refusal(request.url.path, fault.status_code, "invalid", str(fault.detail))
+    answer = refusal(request.url.path, fault.status_code, "invalid", str(fault.detail))
+    answer.headers.update(fault.headers or {})  # of 405: Allow, which it must have (RFC 9110, 15.5.6)
+    return answer
 
 
 async def _refused(request: Request, fault: Exception) -> JSONResponse:

@@ -13,7 +13,7 @@ BODY_BYTES = 1 << 18
 
 
 class JsonOnly:
-    """ASGI middleware: a request with a body must declare it as JSON and be short, or it is not read."""
+    """ASGI middleware: a body must be declared as JSON and be short, or it is not read."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
@@ -34,6 +34,8 @@ class JsonOnly:
 def _fault(path: str, headers: dict[str, str]) -> JSONResponse | None:
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     length = headers.get("content-length", "")
+    if length in ("", "0") and "transfer-encoding" not in headers:
+        return None  # there is no body (RFC 9112, 6.3); whoever wants one says that it is missing
     if media_type != "application/json":
         return refusal(path, 415, "content_type", f"Content-Type is {media_type or 'missing'!r}; send application/json")
     if not length.isdigit():
