@@ -9,7 +9,7 @@ import pytest
 from acclimate.core.files import write_json
 from acclimate.release.keys import signing_key, trusted_key
 from acclimate.release.signing import PINNED, sign
-from acclimate.serving.generation import Completion, Prompt, Row, complete
+from acclimate.serving.generation import Completion, Prompt, Row, complete, probabilities
 from acclimate.serving.models import Model, UnfitError, load, verified
 from acclimate.serving.state import Packaged
 
@@ -62,3 +62,12 @@ def test_who_gives_up_ends_the_writing(model: Model) -> None:
     row = Row(Prompt(model.tokens("numpy"), 60), given_up=True)
     complete(model, [row])
     assert row.written == []
+
+
+@pytest.mark.parametrize(
+    "dials", [{"temperature": 8e-215}, {"temperature": 5e-324}, {"temperature": 1, "top_p": 5e-324}]
+)
+def test_however_small_the_dials_the_likeliest_token_can_be_drawn(dials: dict[str, float]) -> None:
+    import torch
+
+    assert probabilities(torch.tensor([1.0, 3.0, 2.0]), Prompt([1], 1, **dials)).tolist()[1] > 0.5

@@ -154,10 +154,11 @@ def probabilities(scores: Tensor, prompt: Prompt) -> Tensor:
     """What a token is drawn by: the softmax of its score over the temperature, 0 outside the nucleus; [vocabulary]."""
     import torch
 
-    # Relative to the best: however low the temperature, nothing overflows.
-    likely = torch.softmax((scores - scores.max()) / prompt.temperature, dim=-1)
+    # Relative to the best, and in 64 bits: however low the temperature, nothing overflows, and it is not 0.
+    likely = torch.softmax((scores - scores.max()).double() / prompt.temperature, dim=-1)
     if prompt.top_p == 1:
         return likely
     ordered, tokens = likely.sort(descending=True)
-    outside = ordered.cumsum(0) - ordered >= prompt.top_p  # the first is never outside
+    outside = ordered.cumsum(0) - ordered >= prompt.top_p
+    outside[0] = False  # nor where top_p is so small that 0 is not below it any more
     return likely.index_fill(0, tokens[outside], 0.0)
