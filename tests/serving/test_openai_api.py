@@ -92,6 +92,7 @@ def test_what_can_be_asked_is_listed(client: openai.OpenAI) -> None:
     [
         ({"n": 2}, "n: Input should be less than or equal to 1"),
         ({"logprobs": True}, "logprobs: Input should be False"),
+        ({"logprobs": 0}, "logprobs: Value error, Input should be a valid boolean"),
         ({"presence_penalty": 0.5}, "presence_penalty: Input should be less than or equal to 0"),
         ({"logit_bias": {"5": 1}}, "logit_bias"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools: Extra inputs are not permitted"),

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from acclimate.serving.asking import Wish
 from acclimate.serving.prompts import as_it_stands, conversation
 from acclimate.serving.sampling import Seed, Stop, Temperature, TopP
 
+
+def _no_number(value: object) -> object:
+    """False is equal to 0, and 0 is no answer to yes or no."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise ValueError("Input should be a valid boolean")
+    return value
+
+
 No = Annotated[float, Field(ge=0, le=0)]
+Off = Annotated[Literal[False], BeforeValidator(_no_number)]
 Tokens = Annotated[int, Field(ge=1)]
 
 
@@ -75,6 +84,14 @@ class Message(BaseModel):
     role: Literal["system", "developer", "user", "assistant"]
     content: str | list[Part]
 
+    @model_validator(mode="after")
+    def _whole_characters(self) -> Message:
+        try:
+            self.said()[1].encode()
+        except UnicodeEncodeError:  # JSON can hold half a character (a lone surrogate), no tokenizer can
+            raise ValueError("content should be whole characters") from None
+        return self
+
     def said(self) -> tuple[str, str]:
         """Role and text."""
         if isinstance(self.content, str):
@@ -96,7 +113,7 @@ class ChatRequest(_Asked):
     messages: Annotated[list[Message], Field(min_length=1)]
     max_tokens: Tokens | None = None
     max_completion_tokens: Tokens | None = None
-    logprobs: Literal[False] | None = None
+    logprobs: Off | None = None
     response_format: ResponseFormat | None = None
 
     @model_validator(mode="after")
@@ -121,7 +138,7 @@ class CompletionRequest(_Asked):
     max_tokens: Tokens | None = None
     """Left out, it is the most that the model was packaged for."""
     logprobs: Annotated[int, Field(ge=0, le=0)] | None = None
-    echo: Literal[False] | None = None
+    echo: Off | None = None
     best_of: Annotated[int, Field(ge=1, le=1)] | None = None
     suffix: None = None
 
