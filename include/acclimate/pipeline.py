@@ -284,6 +284,9 @@ ACTIONS: dict[str, Action] = {
         steps=("promote",),
     ),
     "canary": Action("acclimate.release.canary", "let the challenger answer more and more users while it does no harm"),
+    "manifests": Action(
+        "acclimate.release.manifests", "write what runs the served versions on Kubernetes, with the canary's weights"
+    ),
     "serve": Action(
         "acclimate.release.serve", "wait until the endpoint serves the champion, and ask it something", timed=True
     ),

@@ -20,7 +20,7 @@ DVC = yaml.safe_load((CHECKOUT / "dvc.yaml").read_text())["stages"]
 # kind of adapter in common.
 WITHOUT_SECTION = {"evaluate"}
 SHARED_SECTIONS = {"common", "score", "training"}
-SECTIONS_OF_ACTIONS = {"judge", "package", "registry", "endpoint", "canary", "transform", "drift"}
+SECTIONS_OF_ACTIONS = {"judge", "package", "registry", "endpoint", "canary", "manifests", "transform", "drift"}
 
 
 def test_there_are_eighteen_stages_and_dvc_yaml_has_the_same_in_the_same_order() -> None:
@@ -28,15 +28,15 @@ def test_there_are_eighteen_stages_and_dvc_yaml_has_the_same_in_the_same_order()
     assert len(STAGES) == 18
 
 
-def test_there_are_twenty_five_actions_and_none_is_called_like_a_stage() -> None:
-    assert len(ACTIONS) == 25
+def test_there_are_twenty_six_actions_and_none_is_called_like_a_stage() -> None:
+    assert len(ACTIONS) == 26
     assert not ACTIONS.keys() & STAGES.keys()
 
 
 def test_every_section_of_params_yaml_is_a_stage_or_an_action_or_shared() -> None:
     sections = set(yaml.safe_load((CHECKOUT / "params.yaml").read_text()))
     assert sections == (STAGES.keys() - WITHOUT_SECTION) | SHARED_SECTIONS | SECTIONS_OF_ACTIONS
-    assert len(sections) == len(Params.model_fields) == 27
+    assert len(sections) == len(Params.model_fields) == 28
     assert ACTIONS.keys() >= SECTIONS_OF_ACTIONS
 
 

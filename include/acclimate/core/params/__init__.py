@@ -35,6 +35,7 @@ from acclimate.core.params.ingest import (
     S3Source,
     Source,
 )
+from acclimate.core.params.manifests import ManifestsParams
 from acclimate.core.params.model import (
     AlignParams,
     BaselineParams,
@@ -86,6 +87,7 @@ __all__ = [
     "IngestParams",
     "JudgeParams",
     "Juror",
+    "ManifestsParams",
     "MixParams",
     "ObserveParams",
     "OtherBaseParams",

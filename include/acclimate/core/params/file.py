@@ -23,6 +23,7 @@ from acclimate.core.params.endpoint import EndpointParams
 from acclimate.core.params.evaluation import EvaluationSetParams
 from acclimate.core.params.fields import CommonParams, Section
 from acclimate.core.params.ingest import IngestParams
+from acclimate.core.params.manifests import ManifestsParams
 from acclimate.core.params.model import (
     AlignParams,
     BaselineParams,
@@ -76,6 +77,7 @@ class Params(Section):
     endpoint: EndpointParams
     canary: CanaryParams
     transform: TransformParams
+    manifests: ManifestsParams
     drift: DriftParams
 
     @model_validator(mode="after")
