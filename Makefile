@@ -91,9 +91,10 @@ bench-spark: engine-spark
 
 ENGINES = include/acclimate/data/engines
 # torch's index offers a CPU build under a local version; the lock names the public version, for CPU and CUDA alike.
+# cyllama has wheels for one kind of machine; uv drops the condition because it holds where it locks.
 lock:
 	uv pip compile --quiet --python-version 3.11 --no-header --no-emit-find-links requirements.in \
-	  | sed -E 's/^(torch==[0-9.]+)\+cpu/\1/' > requirements.txt
+	  | sed -E 's/^(torch==[0-9.]+)\+cpu/\1/; s/^(cyllama==[0-9.]+)$$/\1 ; platform_machine == "x86_64"/' > requirements.txt
 	uv pip compile --quiet --python-version 3.11 --no-header --no-emit-find-links requirements-airflow.in > requirements-airflow.txt
 	uv pip compile --quiet --python-version 3.11 --no-header --no-emit-find-links requirements-dev.in > requirements-dev.txt
 	uv pip compile --quiet --python-version 3.11 --no-header $(ENGINES)/spark.in -c requirements.txt -o $(ENGINES)/spark.txt
