@@ -16,11 +16,21 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
 from acclimate.serving.asking import Exchange, asked, unless_gone
+from acclimate.serving.documented import ASKING, KEYED, refusals
 from acclimate.serving.faults import body, said_of
 from acclimate.serving.generation import Completion
 from acclimate.serving.openai_requests import ChatRequest, CompletionRequest
+from acclimate.serving.openai_responses import (
+    ChatCompletion,
+    ServedModel,
+    ServedModels,
+    TextCompletion,
+    whole_or_streamed,
+)
 
 router = APIRouter(prefix="/v1")
+
+REFUSALS = refusals(*ASKING, openai=True)
 
 
 class Stream(StreamingResponse):
@@ -36,25 +46,25 @@ class Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-@router.post("/chat/completions")
+@router.post("/chat/completions", responses={**whole_or_streamed(ChatCompletion), **REFUSALS})
 async def chat(ask: ChatRequest, request: Request) -> Response:
     """Answer the last message of a conversation."""
     return await _respond(ask, request)
 
 
-@router.post("/completions")
+@router.post("/completions", responses={**whole_or_streamed(TextCompletion), **REFUSALS})
 async def completions(ask: CompletionRequest, request: Request) -> Response:
     """Complete a text."""
     return await _respond(ask, request)
 
 
-@router.get("/models")
+@router.get("/models", response_model=ServedModels, responses=refusals(*KEYED, openai=True))
 async def models(request: Request) -> dict[str, Any]:
     """What `model` can be: the registered model, and every role and version in memory."""
     return {"object": "list", "data": _models(request)}
 
 
-@router.get("/models/{name}")
+@router.get("/models/{name}", response_model=ServedModel, responses=refusals(404, 422, *KEYED, 503, openai=True))
 async def model(name: str, request: Request) -> dict[str, Any]:
     """One of them."""
     found = [one for one in _models(request) if one["id"] == name]

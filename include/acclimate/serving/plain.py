@@ -15,10 +15,11 @@ from contextlib import ExitStack
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from acclimate.serving.asking import Exchange, Wish, asked, unless_gone
 from acclimate.serving.batching import BATCH_REQUESTS
+from acclimate.serving.documented import ASKING, KEYED, refusals
 from acclimate.serving.generation import Completion
 from acclimate.serving.prompts import as_it_stands, question
 from acclimate.serving.sampling import Seed, Stop, Temperature, TopP
@@ -30,10 +31,17 @@ Name = Annotated[str, Field(min_length=1, max_length=256)]
 Text = Annotated[str, Field(min_length=1)]
 
 
+def _given(field: str) -> dict[str, JsonValue]:
+    """What JSON Schema says of an object in which a field is neither missing nor null."""
+    return {"required": [field], "properties": {field: {"type": "string"}}}
+
+
 class Ask(BaseModel):
     """A prompt or a question, how long the answer may be, how it is chosen, and of whom it is asked."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"oneOf": [_given("prompt"), _given("question")]}
+    )
 
     prompt: Text | None = None
     question: Text | None = None
@@ -85,14 +93,14 @@ class Answers(BaseModel):
     answers: list[Answer]
 
 
-@router.post("/generate")
+@router.post("/generate", responses=refusals(*ASKING))
 async def generate(ask: Ask, request: Request) -> Answer:
     """Complete a prompt; 422 if it is too long for the model, never a silent cut."""
     with asked(request, ask.wish()) as exchange:
         return _answer(exchange, await unless_gone(request, exchange.completion()))
 
 
-@router.post("/generate/batch")
+@router.post("/generate/batch", responses=refusals(*ASKING))
 async def generate_batch(batch: Batch, request: Request) -> Answers:
     """Complete several prompts; if one cannot be, the request is refused and nothing is written."""
     with ExitStack() as stack:
@@ -101,7 +109,7 @@ async def generate_batch(batch: Batch, request: Request) -> Answers:
         return Answers(answers=[_answer(*both) for both in zip(exchanges, completions, strict=True)])
 
 
-@router.get("/model/info")
+@router.get("/model/info", responses=refusals(*KEYED, 503))
 async def info(request: Request) -> dict[str, Any]:
     """The manifest of who serves in which role: version, hashes, limits and the gate's verdict; 503 if nobody does."""
     roster = request.app.state.roster

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from acclimate.serving.documented import KEYED, SENT, refusals
 from acclimate.serving.places import append
 
 router = APIRouter(prefix="/api/v1")
@@ -33,7 +34,7 @@ class Feedback(BaseModel):
     """0: useless or wrong; 1: good."""
 
 
-@router.get("/canary")
+@router.get("/canary", responses={200: {"model": dict[str, Any]}, **refusals(404, *KEYED)})
 async def canary(request: Request) -> JSONResponse:
     """State and evidence; 404 if there has been none."""
     told = request.app.state.referee.told()
@@ -42,7 +43,7 @@ async def canary(request: Request) -> JSONResponse:
     return JSONResponse(told)
 
 
-@router.post("/feedback", status_code=202)
+@router.post("/feedback", status_code=202, responses=refusals(*SENT))
 async def feedback(given: Feedback, request: Request) -> dict[str, Any]:
     """Keep the score; `counted` says whether it counted as a complaint in the present step of a canary."""
     state = request.app.state
