@@ -65,9 +65,9 @@ if SETTINGS.cors_origins:
     _service.add_asgi_middleware(
         CORSMiddleware,
         allow_origins=SETTINGS.cors_origins,
-        allow_methods=["GET", "POST"],
+        allow_methods=["GET", "POST", "DELETE"],
         allow_headers=["Authorization", "Content-Type"],
     )
 _service.add_asgi_middleware(Access, places=PLACES)
-_service.add_asgi_middleware(Admission, settings=SETTINGS, places=PLACES)
+_service.add_asgi_middleware(Admission, settings=SETTINGS, places=PLACES, limits=APP.state.limits)
 _service.add_asgi_middleware(JsonOnly)

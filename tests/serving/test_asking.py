@@ -59,6 +59,7 @@ def toy(packaged: Packaged) -> Model:
 async def served(complete: Callable[[Model, list[Row]], list[Completion]], **dials: Any) -> tuple[Any, Roster, Any]:
     settings = {"request_seconds": 60.0, "most_waiting": 9, "drain_seconds": 5.0, "keys": "auto", "log_prompts": True}
     settings |= {"requests_per_minute": None, "tokens_per_day": None, "cors_origins": []}
+    settings |= {"jobs": {"most": 9, "most_per_key": 9, "requests": 9, "hours": 1.0}}
     params = EndpointParams(**{**settings, **dials})
     app = build(params, None, Path())
     app.state.batcher, app.state.roster = Batcher(complete, params.most_waiting), Roster(toy)

@@ -27,7 +27,7 @@ from acclimate.release.weights import require_plain
 SERVICE = Path(__file__).resolve().parents[3] / "bento"
 SHIPPED = (
     *("core/errors.py", "core/params/endpoint.py", "core/params/fields.py"),
-    *("release/signing.py", "release/weights.py", "serving/*.py", "serving/canary/*.py"),
+    *("release/signing.py", "release/weights.py", "serving/*.py", "serving/canary/*.py", "serving/jobs/*.py"),
 )
 """Of Acclimate itself: what the service imports."""
 RUNTIME = (

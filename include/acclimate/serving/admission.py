@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse
 from acclimate.core.params.endpoint import EndpointParams
 from acclimate.serving.faults import refusal
 from acclimate.serving.keys import MARK, Key, KeyRing
-from acclimate.serving.limits import Limits, used_today
-from acclimate.serving.places import Places
+from acclimate.serving.limits import Limits, used_so_far
+from acclimate.serving.places import JOBS, Places
 
 OPEN = ("/livez", "/readyz")
 """What whoever keeps the process running asks; it says yes or no."""
@@ -24,11 +24,11 @@ class Admission:
     machine needs none otherwise; one that shows a key is held to it.
     """
 
-    def __init__(self, app: Any, settings: EndpointParams, places: Places | None) -> None:
+    def __init__(self, app: Any, settings: EndpointParams, places: Places | None, limits: Limits | None = None) -> None:
         self.app = app
         self.settings = settings
         self.ring = KeyRing(places)
-        self.limits = used_today(places.audit) if places else Limits()
+        self.limits = limits or used_so_far(places)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Pass the request on, with its key in `scope["acclimate"].key`, or refuse it."""
@@ -57,7 +57,9 @@ class Admission:
                 fault.headers["WWW-Authenticate"] = "Bearer"
                 return fault
             return None
-        scope_needed = "read" if scope["method"] in ("GET", "HEAD") else "generate"
+        # What became of a job is for who may submit one.
+        reads = scope["method"] in ("GET", "HEAD") and not path.startswith(JOBS)
+        scope_needed = "read" if reads else "generate"
         if scope_needed not in key.scopes:
             return refusal(path, 403, "scope", f"key {key.id} has no scope {scope_needed!r}")
         return self._beyond(path, key)

@@ -20,6 +20,10 @@ from acclimate.serving.canary import api as canary
 from acclimate.serving.canary.referee import Referee
 from acclimate.serving.faults import RefusedError, refusal, said_of
 from acclimate.serving.generation import complete
+from acclimate.serving.jobs import api as jobs
+from acclimate.serving.jobs.keeper import Keeper
+from acclimate.serving.keys import KeyRing
+from acclimate.serving.limits import used_so_far
 from acclimate.serving.models import load, packaged_in
 from acclimate.serving.places import Places
 from acclimate.serving.roster import Roster
@@ -48,6 +52,10 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
             tasks.append(asyncio.create_task(_prepare(app.state.roster)))
         else:
             await app.state.roster.bring(Serving(champion=packaged_in(own)))
+        if places is not None:
+            batcher, roster, limits = app.state.batcher, app.state.roster, app.state.limits
+            app.state.keeper = Keeper(places, settings, batcher, roster, KeyRing(places), limits)
+            tasks.append(asyncio.create_task(app.state.keeper.run()))
         yield
         for task in tasks:
             task.cancel()
@@ -55,8 +63,11 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
     app = FastAPI(title="Acclimate", lifespan=_running, docs_url=None, redoc_url=None)
     app.state.settings, app.state.places = settings, places
     app.state.referee = Referee(places.canary if places is not None else None)
+    app.state.limits = used_so_far(places)
     for router in (health.router, plain.router, openai_api.router, canary.router):
         app.include_router(router)
+    if places is not None:  # without a folder a job would not survive anything
+        app.include_router(jobs.router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _other)
     for kind in (RefusedError, TimeoutError, Exception):

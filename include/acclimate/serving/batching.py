@@ -1,6 +1,8 @@
 """Many at a time: requests that wait together for the same model are answered together.
 
-A request never waits for others to arrive: a batch is whoever is waiting when the processor becomes free.
+A request never waits for others to arrive: a batch is whoever is waiting when the processor becomes free. What nobody
+waits for is answered in the background: when nobody else is there, and a few at a time, since who comes meanwhile
+waits until these are done.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 BATCH_REQUESTS = 16
 """The most requests answered in one pass: more gain little on a CPU and make the first wait longer."""
+BACKGROUND_REQUESTS = 4
+"""The most of the background's: who comes meanwhile waits for these."""
 
 
 @dataclass(eq=False)
@@ -39,24 +43,33 @@ class Batcher:
         self._complete = complete
         self._most = most_waiting
         self._waiting: list[Ticket] = []
+        self._background: list[Ticket] = []
         self._arrived = asyncio.Event()
         self._batch_seconds = 0.0
         # One thread, always the same: every thread that computes would get a set of OpenMP threads of its own.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="generate")
 
-    def enter(self, model: Model, prompt: Prompt, tell: Callable[[str], None] | None = None) -> Ticket:
+    def enter(
+        self, model: Model, prompt: Prompt, tell: Callable[[str], None] | None = None, *, background: bool = False
+    ) -> Ticket:
         """Join the queue; `tell` is told the text as it is written.
+
+        Args:
+            model: who is asked.
+            prompt: what.
+            tell: called by the generating thread.
+            background: behind all others, those who come later included; not counted among who waits.
 
         Raises:
             FullError: if as many wait as may.
         """
-        if len(self._waiting) >= self._most:
+        if not background and len(self._waiting) >= self._most:
             batches = 1 + len(self._waiting) // BATCH_REQUESTS
             fault = FullError(f"{len(self._waiting)} requests are waiting already")
             fault.retry_after = max(1, math.ceil(batches * self._batch_seconds))
             raise fault
         ticket = Ticket(model, Row(prompt, tell), asyncio.get_running_loop().create_future())
-        self._waiting.append(ticket)
+        (self._background if background else self._waiting).append(ticket)
         self._arrived.set()
         return ticket
 
@@ -70,8 +83,9 @@ class Batcher:
     def give_up(self, ticket: Ticket) -> None:
         """Leave the queue, or end the writing; nothing if the answer is there."""
         ticket.row.given_up = True
-        if ticket in self._waiting:
-            self._waiting.remove(ticket)
+        for queue in (self._waiting, self._background):
+            if ticket in queue:
+                queue.remove(ticket)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -84,8 +98,9 @@ class Batcher:
 
     def _next_batch(self) -> list[Ticket]:
         """The first who waits, and those behind who want the same model."""
-        batch = [one for one in self._waiting if one.model is self._waiting[0].model][:BATCH_REQUESTS]
-        self._waiting = [one for one in self._waiting if one not in batch]
+        queue, most = (self._waiting, BATCH_REQUESTS) if self._waiting else (self._background, BACKGROUND_REQUESTS)
+        batch = [one for one in queue if one.model is queue[0].model][:most]
+        queue[:] = [one for one in queue if one not in batch]
         return batch
 
     async def _answer(self, batch: list[Ticket]) -> None:

@@ -44,13 +44,14 @@ WHEN = {
     401: "No valid key, and one is needed.",
     403: "The key has not the scope.",
     404: "Nobody and nothing of that name.",
+    409: "The job is not finished.",
     411: "No Content-Length.",
     413: "The body is too long; it was not read.",
     415: "Not JSON.",
     422: "The request cannot be honoured; the message names the field and the numbers.",
-    429: "The key is beyond its requests a minute or its tokens a day.",
+    429: "The key is beyond its requests a minute or its tokens a day, or has as many jobs as it may.",
     500: "The model failed.",
-    503: "No champion, or as many requests wait as may.",
+    503: "No champion, or as many requests wait, or jobs are kept, as may.",
     504: "The answer took longer than a request may.",
 }
 KEYED = (401, 403, 429)
@@ -63,6 +64,7 @@ ASKING = (404, *SENT, 500, 503, 504)
 _RETRY = {"Retry-After": {"description": "Seconds after which to ask again.", "schema": {"type": "integer"}}}
 _HEADERS: dict[int, Any] = {
     401: {"WWW-Authenticate": {"description": "Bearer", "schema": {"type": "string"}}},
+    409: _RETRY,
     429: _RETRY,
     503: _RETRY,
 }

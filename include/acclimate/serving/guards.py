@@ -7,9 +7,12 @@ from typing import Any
 from fastapi.responses import JSONResponse
 
 from acclimate.serving.faults import refusal
+from acclimate.serving.places import JOBS
 
 BODY_BYTES = 1 << 18
 """A longer body is refused unread; prompts are limited in tokens, which are a few bytes each."""
+JOB_BODY_BYTES = 1 << 22
+"""Of a job, which may have many of them."""
 
 
 class JsonOnly:
@@ -40,6 +43,7 @@ def _fault(path: str, headers: dict[str, str]) -> JSONResponse | None:
         return refusal(path, 415, "content_type", f"Content-Type is {media_type or 'missing'!r}; send application/json")
     if not length.isdigit():
         return refusal(path, 411, "length", "Content-Length is missing; send the body in one piece")
-    if int(length) > BODY_BYTES:
-        return refusal(path, 413, "too_large", f"the body has {length} bytes; at most {BODY_BYTES} are read")
+    most = JOB_BODY_BYTES if path == JOBS else BODY_BYTES
+    if int(length) > most:
+        return refusal(path, 413, "too_large", f"the body has {length} bytes; at most {most} are read")
     return None

@@ -103,6 +103,12 @@ class KeyRing:
             return None
         return key if key.valid(datetime.now(UTC)) else None
 
+    def of(self, identity: str) -> Key | None:
+        """The key of this id, if it is valid."""
+        self._look()
+        key = self._keys.get(identity)
+        return key if key is not None and key.valid(datetime.now(UTC)) else None
+
     def _look(self) -> None:
         """Read the file if it has changed."""
         if self._places is None or not self._places.keys.exists():

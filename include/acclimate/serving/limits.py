@@ -8,6 +8,10 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from acclimate.serving.places import Places
 
 DAY_SECONDS = 86_400
 
@@ -55,6 +59,11 @@ class Limits:
             self._day = day
             self.used.clear()
         return self.used.get(key, 0)
+
+
+def used_so_far(places: Places | None) -> Limits:
+    """What each key has used today, as far as it was written down."""
+    return Limits() if places is None else used_today(places.audit)
 
 
 def used_today(audit: Path) -> Limits:

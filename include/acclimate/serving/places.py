@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "ACCLIMATE_ENDPOINT_FOLDER"
+JOBS = "/api/v1/jobs"
+"""Where jobs are submitted."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Places:
     def feedback(self) -> Path:
         """What users thought of answers."""
         return self.folder / "feedback.jsonl"
+
+    @property
+    def jobs(self) -> Path:
+        """The jobs that are kept, a folder each (acclimate.serving.jobs)."""
+        return self.folder / "jobs"
 
     @property
     def access(self) -> Path:

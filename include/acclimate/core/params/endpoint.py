@@ -9,6 +9,15 @@ from pydantic import Field
 from acclimate.core.params.fields import Count, Section
 
 
+class JobsParams(Section):
+    """How many jobs are kept, how large, and how long."""
+
+    most: Count
+    most_per_key: Count
+    requests: Count
+    hours: Annotated[float, Field(gt=0)]
+
+
 class EndpointParams(Section):
     """How much the endpoint takes on, who may ask, and what it keeps of it."""
 
@@ -20,3 +29,4 @@ class EndpointParams(Section):
     tokens_per_day: Count | None
     cors_origins: list[Annotated[str, Field(pattern=r"^https?://[^/*]+$")]]
     log_prompts: bool
+    jobs: JobsParams
