@@ -82,7 +82,7 @@ test: setup-dev
 	PYTHONPATH=include:plugins .venv-airflow/bin/python -m pytest tests/dags
 
 # Those that print one line per goal; peers get environments of their own in bench/.peers.
-BENCH ?= dedup decontaminate mix redaction forgetting composing plan train
+BENCH ?= dedup decontaminate mix redaction forgetting composing plan train serve
 bench: setup
 	@for name in $(BENCH); do python bench/$$name.py || exit 1; done
 

@@ -1,0 +1,81 @@
+"""The model and the questions of bench/serve.py: params.base's shape, its weights drawn, nothing trained.
+
+    folder/model                      config.json, model.safetensors, tokenizer.json, …
+    folder/package                    the same as it is packaged for the endpoint, signed with a key made here
+    folder/.acclimate/endpoint        what tells the endpoint to serve it
+
+An answer costs what an answer of a trained model costs, and is always as long as it may be: who writes more tokens in
+a second is faster, not more taciturn.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import os
+import pydoc_data.topics
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from acclimate.core.files import write_json
+
+if TYPE_CHECKING:
+    from acclimate.core.params import Params
+
+NEW_TOKENS = 32
+SEED = 1729
+
+
+@cache
+def prompts() -> list[str]:
+    """Questions in the form in which questions are trained."""
+    modules = (os, os.path, shutil, itertools, inspect)
+    names = sorted({f"{module.__name__}.{name}" for module in modules for name in dir(module) if name[0].islower()})
+    return [f"Question: What does {name} do?\nAnswer:" for name in names]
+
+
+def make(folder: Path, params: Params) -> Path:
+    """Fill `folder`; returns the model's own folder."""
+    import torch
+
+    from acclimate.model import tiny
+
+    torch.manual_seed(SEED)
+    texts = list(pydoc_data.topics.topics.values())
+    tokenizer = tiny.train_tokenizer(texts, params.base.vocabulary, params.base.sequence_tokens)
+    network = tiny.new_model(params.base, len(tokenizer))
+    model = folder / "model"
+    network.save_pretrained(model)
+    tokenizer.save_pretrained(model)
+    os.environ["ACCLIMATE_HOME"] = str(folder)
+    _package(model, folder / "package", params)
+    return model
+
+
+def _package(model: Path, package: Path, params: Params) -> None:
+    from acclimate.release.keys import public_half, signing_key, trusted_key
+    from acclimate.release.roles import places
+    from acclimate.release.signing import sign
+    from acclimate.release.weights import folder_sha256
+    from acclimate.serving.models import packaged_in
+    from acclimate.serving.state import Serving
+
+    shutil.copytree(model, package / "model")
+    manifest = {
+        "model": str(model),  # so that every server is asked for the same name
+        "version": "1",
+        "sha256": folder_sha256(model),
+        "prompt": "Question: {question}\nAnswer:",
+        "max_prompt_tokens": params.package.max_prompt_tokens,
+        "max_new_tokens": max(NEW_TOKENS, params.package.max_new_tokens),
+        "threads": params.common.threads,
+    }
+    write_json(package / "manifest.json", manifest)
+    (package / "signing.pub").write_text(public_half(signing_key()), encoding="utf-8")
+    sign(package, signing_key())
+    trusted_key()
+    write_json(places().settings, {**params.endpoint.model_dump(mode="json"), "keys": "auto"})
+    serving = Serving(champion=packaged_in(package))
+    places().serving.write_text(serving.model_dump_json(), encoding="utf-8")
