@@ -14,11 +14,14 @@ from hypothesis import HealthCheck, settings
 
 from acclimate.core.params import load
 from acclimate.serving.app import build
+from acclimate.serving.places import Places
 
 if TYPE_CHECKING:
     Served = tuple[Any, Path]
 
-DOCUMENT = build(load(Path(__file__).parents[2] / "params.yaml").endpoint, None, Path()).openapi()
+# Of an endpoint with a folder of its own, which is what takes jobs on; nothing is read from it here.
+ENDPOINT = build(load(Path(__file__).parents[2] / "params.yaml").endpoint, Places(Path("nowhere")), Path())
+DOCUMENT = ENDPOINT.openapi()
 # A prompt can fit the document and be too long for the model, and a conversation end with the assistant's turn.
 ACCEPTED = {"expected-statuses": ["2xx", "404", "422"]}
 CONFIG = schemathesis.Config.from_dict({"checks": {"positive_data_acceptance": ACCEPTED}})

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from acclimate.core.params.endpoint import EndpointParams
 from acclimate.release.weights import import_libraries
@@ -29,6 +31,7 @@ from acclimate.serving.places import Places
 from acclimate.serving.roster import Roster
 from acclimate.serving.state import Serving
 
+ROUTERS = (health.router, plain.router, openai_api.router, canary.router, jobs.router)
 PREPARE_AFTER_SECONDS = 20.0
 """Not at once: beside a service that is started, the rest of a machine's services often are too."""
 
@@ -64,10 +67,9 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
     app.state.settings, app.state.places = settings, places
     app.state.referee = Referee(places.canary if places is not None else None)
     app.state.limits = used_so_far(places)
-    for router in (health.router, plain.router, openai_api.router, canary.router):
-        app.include_router(router)
-    if places is not None:  # without a folder a job would not survive anything
-        app.include_router(jobs.router)
+    for router in ROUTERS:
+        if router is not jobs.router or places is not None:  # without a folder a job would not survive anything
+            app.include_router(router)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _other)
     for kind in (RefusedError, TimeoutError, Exception):
@@ -91,8 +93,17 @@ async def _invalid(request: Request, fault: Exception) -> JSONResponse:
 async def _other(request: Request, fault: Exception) -> JSONResponse:
     assert isinstance(fault, HTTPException)
     answer = refusal(request.url.path, fault.status_code, "invalid", str(fault.detail))
-    answer.headers.update(fault.headers or {})  # of 405: Allow, which it must have (RFC 9110, 15.5.6)
+    answer.headers.update(fault.headers or {})
+    if fault.status_code == 405 and (methods := _methods(request)):
+        answer.headers["Allow"] = ", ".join(methods)
     return answer
+
+
+def _methods(request: Request) -> list[str]:
+    """What a path of ours takes, all of it (RFC 9110, 10.2.1): Starlette names the methods of one route."""
+    routes: list[Any] = [route for router in ROUTERS for route in router.routes]
+    matching = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in matching for method in route.methods})
 
 
 async def _refused(request: Request, fault: Exception) -> JSONResponse:

@@ -16,15 +16,18 @@ JOB_BODY_BYTES = 1 << 22
 
 
 class JsonOnly:
-    """ASGI middleware: a body must be declared as JSON and be short, or it is not read."""
+    """ASGI middleware: a body must be declared as JSON and be short, or it is not read; a path is printed on a line."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Pass the request on, or answer 411, 413 or 415."""
+        """Pass the request on, or answer 404, 411, 413 or 415."""
         fault = None
-        if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD"):
+        if scope["type"] == "http" and any(character < " " for character in scope["path"]):
+            # Routes do not match a line's end; BentoML would answer for us, and not in JSON.
+            fault = refusal(scope["path"], 404, "not_found", "there is no such path")
+        elif scope["type"] == "http" and scope["method"] not in ("GET", "HEAD"):
             fault = _fault(
                 scope["path"], {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
             )

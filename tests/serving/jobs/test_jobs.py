@@ -16,7 +16,7 @@ import pytest
 REQUESTS = [{"question": f"What does numpy.{'x' * (n % 9)} do?", "max_new_tokens": 16} for n in range(400)]
 
 
-def call(running: Any, method: str, path: str, body: Any = None) -> tuple[int, Any, dict[str, str]]:
+def call(running: Any, method: str, path: str, body: Any = None) -> tuple[int, Any, http.client.HTTPMessage]:
     """Status, body and headers."""
     connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
     sent = {} if body is None else {"Content-Type": "application/json"}
@@ -24,7 +24,7 @@ def call(running: Any, method: str, path: str, body: Any = None) -> tuple[int, A
     response = connection.getresponse()
     text = response.read()
     connection.close()
-    return response.status, json.loads(text) if text else None, dict(response.getheaders())
+    return response.status, json.loads(text) if text else None, response.headers
 
 
 def submit(running: Any, requests: Any) -> str:
