@@ -31,7 +31,9 @@ def run(engine: str, command: Sequence[str], environment: dict[str, str], *, fil
         UserError: if it fails; with what it complained of, and where all it said is kept.
     """
     log = scratch / "said"
-    with log.open("wb") as said:
+    # Before the engine is there to be waited for: a Ctrl-C during an import can be lost in a callback of Python's own.
+    bar = progress((), engine, unit="file", total=files)
+    with log.open("wb") as said, bar:
         child = subprocess.Popen(
             supervised(list(command)),
             env=telling_parent(environment),
@@ -42,8 +44,8 @@ def run(engine: str, command: Sequence[str], environment: dict[str, str], *, fil
         )
         try:
             assert child.stdout is not None
-            for _ in progress(child.stdout, engine, unit="file", total=files):
-                pass
+            for _ in child.stdout:
+                bar.update()
             code = child.wait()
         finally:
             child.terminate()
