@@ -50,6 +50,7 @@ def test_a_job_survives_a_kill_and_has_the_result_that_it_would_have_had(
     shutil.copyfile(home / "params.yaml", tmp_path / "params.yaml")
     shutil.rmtree(tmp_path / ".acclimate/endpoint")
     monkeypatch.setenv("ACCLIMATE_HOME", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow itself sets it to the last registry used
     with start_endpoint(tmp_path) as running:
         running.wait_for("1")
         job = submit(running, REQUESTS)
