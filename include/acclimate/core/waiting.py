@@ -8,9 +8,9 @@ SPINS = {"GOMP_SPINCOUNT": "2000"}
 """For the environment of a process that computes with torch.
 
 A thread that spins takes its core from whoever wants it, the thread that it waits for included; one that sleeps at
-once is woken a thousand times a training step. 2,000 turns, some microseconds, bridge most waits: bench/waiting.py
-has two such processes beside each other as fast as with sleeping (GNU's own default: a third slower), and one alone
-nearly as fast as with spinning.
+once is woken a thousand times a training step. 2,000 turns, some microseconds, bridge most waits: pre-training on two
+cores took 20 s where sleeping at once took 23 and spinning as GNU does 20, and two such processes beside each other
+28, 29 and 39 s (one run of each, 15 steps with start-up, 2026-11-21; bench/waiting.py measures it by train_domain).
 """
 
 
