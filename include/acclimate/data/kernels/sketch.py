@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
-from acclimate.data.kernels.tokens import WORDS_PER_BYTE, finish, hash_words, longest
+from acclimate.data.kernels.tokens import WORDS_PER_BYTE, ascii_steps, finish, hash_words, longest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -138,9 +138,9 @@ def sketch(
     shingles = np.empty((offsets[texts] - offsets[0]) // 4 + texts, dtype=np.uint64)
     sizes, streams = np.zeros(texts, dtype=np.int64), np.zeros(texts, dtype=np.uint64)
     keys = np.zeros((bands, texts), dtype=np.uint64)
-    filled = 0
+    steps, filled = ascii_steps(points, salted), 0
     for text in range(texts):
-        count = hash_words(data, offsets[text], offsets[text + 1], points, expansions, salted, words)
+        count = hash_words(data, offsets[text], offsets[text + 1], points, expansions, salted, steps, words)
         streams[text] = _stream(words, count)
         size = _keep_distinct(grams, _ngrams(words, count, n, salted[2], grams), table, stamps, text + 1)
         if size == 0:

@@ -7,6 +7,10 @@ MurmurHash3's 64-bit finaliser (Appleby, public domain). Both come from the seed
 cannot write texts whose different words collide. Underscores that open a word are passed over, and while
 some may turn out to end it, the hash up to them is kept. Bytes that are no UTF-8 are read as code points
 all the same, never beyond the text's end.
+
+Where words end cannot be predicted, and a processor that guesses wrong loses as much time as ten letters take. So
+ASCII is read without a branch: each byte looks up what it does (`ascii_steps`), and the hash so far is written at
+every byte, to stay where a word has ended.
 """
 
 from __future__ import annotations
@@ -63,63 +67,89 @@ def decode(data: Bytes, place: int, end: int) -> tuple[np.int64 | int, int]:
 
 
 @njit(cache=True, nogil=True)
+def ascii_steps(points: Points, salted: Hashes) -> Hashes:
+    """[128, 4]: what an ASCII byte does to the hash of the open word, for `hash_words`.
+
+    Of each byte: what the hash is mixed with; ones if it continues a word, ones if it is the underscore, which only
+    continues one that is open, else zeros; 1 if it separates words.
+    """
+    steps = np.zeros((128, 4), dtype=np.uint64)
+    for point in range(128):
+        entry = points[point]
+        steps[point, 0] = salted[0] ^ np.uint64(entry)
+        if entry == np.uint32(UNDERSCORE):
+            steps[point, 2] = ~np.uint64(0)
+        elif entry:
+            steps[point, 1] = ~np.uint64(0)
+        else:
+            steps[point, 3] = np.uint64(1)
+    return steps
+
+
+@njit(cache=True, nogil=True)
 def _add(
     entry: np.uint32,
     state: np.uint64,
     whole: np.uint64,
     begin: np.uint64,
     multiplier: np.uint64,
-    count: int,
+    count: np.uint64,
     out: Hashes,
-) -> tuple[np.uint64, np.uint64, int]:
+) -> tuple[np.uint64, np.uint64, np.uint64]:
     """Continue or end the open word, given a table entry that does not expand.
 
-    `state` is the hash of what was read of it, `whole` that up to its last character that is no underscore.
+    `state` is the hash of what was read of it, `whole` that up to its last character that is no underscore; both, and
+    what is written, less `begin`, so that 0 is a word that has not begun.
     """
+    continued = (state ^ begin ^ np.uint64(entry)) * multiplier ^ begin
     if entry == np.uint32(UNDERSCORE):
-        return (begin if state == begin else (state ^ np.uint64(entry)) * multiplier), whole, count
+        return (np.uint64(0) if state == np.uint64(0) else continued), whole, count
     if np.uint32(0) < entry < np.uint32(SINGLE):
-        state = (state ^ np.uint64(entry)) * multiplier
-        return state, state, count
+        return continued, continued, count
     if entry & np.uint32(SKIPPED):
         return state, whole, count
-    if state != begin:
-        out[count] = finish(whole)
-        count += 1
+    if state != np.uint64(0):
+        out[count] = whole
+        count += np.uint64(1)
     if entry & np.uint32(SINGLE):
-        out[count] = finish((begin ^ np.uint64(entry & np.uint32(SINGLE - 1))) * multiplier)
-        count += 1
-    return begin, begin, count
+        out[count] = (begin ^ np.uint64(entry & np.uint32(SINGLE - 1))) * multiplier ^ begin
+        count += np.uint64(1)
+    return np.uint64(0), np.uint64(0), count
 
 
 @njit(cache=True, nogil=True)
 def hash_words(
-    data: Bytes, start: int, end: int, points: Points, expansions: Points, salted: Hashes, out: Hashes
+    data: Bytes,
+    start: int,
+    end: int,
+    points: Points,
+    expansions: Points,
+    salted: Hashes,
+    steps: Hashes,
+    out: Hashes,
 ) -> int:
     """Write the hashes of the words of data[start:end] to `out`, and return how many there are.
 
-    `out` has room for WORDS_PER_BYTE * (end - start) + 1 hashes.
+    `out` has room for WORDS_PER_BYTE * (end - start) + 1 hashes; `steps` is ascii_steps(points, salted).
     """
     begin, multiplier = salted[0], salted[1]
-    count, state, whole, place = 0, begin, begin, start
-    while place < end:
-        point = np.int64(data[place])
-        if point < 0x80:
-            place += 1
-            entry = points[point]
-            if entry == np.uint32(UNDERSCORE):
-                if state != begin:
-                    state = (state ^ np.uint64(entry)) * multiplier
-            elif entry:
-                state = (state ^ np.uint64(entry)) * multiplier
-                whole = state
-            elif state != begin:
-                out[count] = finish(whole)
-                count += 1
-                state = begin
+    # Unsigned, as an index that may be negative is looked at twice.
+    place, last, count = np.uint64(start), np.uint64(end), np.uint64(0)
+    state, whole = np.uint64(0), np.uint64(0)  # less `begin`, as in _add
+    while place < last:
+        byte = np.uint64(data[place])
+        if byte < np.uint64(0x80):
+            underscore, open_word = steps[byte, 2], np.uint64(state != np.uint64(0))
+            out[count] = whole
+            count += steps[byte, 3] & open_word
+            state = ((state ^ steps[byte, 0]) * multiplier ^ begin) & (
+                steps[byte, 1] | (underscore & (np.uint64(0) - open_word))
+            )
+            whole = (whole & underscore) | (state & ~underscore)
+            place += np.uint64(1)
             continue
-        point, width = decode(data, place, end)
-        place += width
+        point, width = decode(data, np.int64(place), end)
+        place += np.uint64(width)
         entry = points[point]
         if entry & np.uint32(EXPANDS):
             first = np.int64(entry & np.uint32(EXPANDS - 1))
@@ -127,10 +157,12 @@ def hash_words(
                 state, whole, count = _add(expansions[step], state, whole, begin, multiplier, count, out)
         else:
             state, whole, count = _add(entry, state, whole, begin, multiplier, count, out)
-    if state != begin:
-        out[count] = finish(whole)
-        count += 1
-    return count
+    if state != np.uint64(0):
+        out[count] = whole
+        count += np.uint64(1)
+    for word in range(count):
+        out[word] = finish(out[word] ^ begin)
+    return int(np.int64(count))  # an unsigned count would make floats of what is reckoned with it
 
 
 @njit(cache=True, nogil=True)
@@ -154,9 +186,9 @@ def hash_texts(
     texts = len(offsets) - 1
     scratch = np.empty(WORDS_PER_BYTE * longest(offsets) + 1, dtype=np.uint64)
     hashes = np.empty((offsets[texts] - offsets[0]) // 2 + texts, dtype=np.uint64)
-    starts = np.zeros(texts + 1, dtype=np.int64)
+    starts, steps = np.zeros(texts + 1, dtype=np.int64), ascii_steps(points, salted)
     for text in range(texts):
-        count = hash_words(data, offsets[text], offsets[text + 1], points, expansions, salted, scratch)
+        count = hash_words(data, offsets[text], offsets[text + 1], points, expansions, salted, steps, scratch)
         first = starts[text]
         if first + count > len(hashes):
             # Two bytes a word was not enough: many words of one character in a script of several bytes.
