@@ -37,20 +37,24 @@ if os.access(CACHE if CACHE.exists() else CACHE.parent, os.W_OK):
     _forget_stale()
 
 
-def _leave_blas_out() -> None:
-    """Import the part of numba that looks for BLAS while SciPy, where it looks, cannot be imported.
+_NOT_NEEDED = ("scipy", "cffi")
+"""What numba looks for: SciPy for its BLAS, and no kernel multiplies matrices; cffi for its functions, and none is
+called. To import them takes a third of what loading the kernels takes."""
 
-    No kernel multiplies matrices, and importing scipy.linalg would take a third of what loading the kernels takes.
-    """
-    # Another thread may be importing SciPy.
-    if "scipy.linalg" in sys.modules or threading.active_count() > 1:
+
+def _import_numba() -> None:
+    """Import numba, and of it what looks for the libraries that are not needed, as if they were not installed."""
+    # Where they are there already nothing is saved, and another thread may be importing them.
+    if threading.active_count() > 1 or any(name in sys.modules for name in _NOT_NEEDED):
         return
-    # None in place of a module makes importing it an ImportError, which numba takes for "no BLAS".
-    sys.modules["scipy.linalg"] = None  # type: ignore[assignment]
+    # None in place of a module makes importing it an ImportError, which numba takes for "not installed".
+    sys.modules |= dict.fromkeys(_NOT_NEEDED, None)  # type: ignore[arg-type]
     try:
         import_module("numba.np.arraymath")
+        import_module("numba.core.typing.cffi_utils")
     finally:
-        sys.modules.pop("scipy.linalg", None)
+        for name in _NOT_NEEDED:
+            sys.modules.pop(name, None)
 
 
-_leave_blas_out()
+_import_numba()

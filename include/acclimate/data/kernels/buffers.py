@@ -36,3 +36,10 @@ def of_column(column: pa.ChunkedArray) -> Iterator[Texts]:
         first = 0 if chunk.null_count else chunk.offset
         starts = np.frombuffer(offsets, dtype=width)[first : first + len(chunk) + 1].astype(np.int64)
         yield np.frombuffer(data if data is not None else b"", dtype=np.uint8), starts
+
+
+def of_places(places: NDArray[np.int64]) -> pa.Array:
+    """The same numbers for Arrow, nothing copied; pa.array would import pandas to see whether they are of it."""
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(np.ascontiguousarray(places))])

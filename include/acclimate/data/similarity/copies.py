@@ -97,8 +97,9 @@ def survivors(ranked: pa.Table, records: Places, labels: Places) -> Places:
     if len(records) == 0:
         return records
     quality = np.array([-np.inf if score is None else score for score in ranked["quality_score"].to_pylist()])
-    # Days since 1970; a record without a date comes after all others.
-    days = ranked["created_date"].cast("int32").fill_null(np.iinfo(np.int32).max).to_numpy()
+    # A record without a date comes after all others. (Arrow's to_numpy would import pandas.)
+    dates = ranked["created_date"].to_pylist()
+    days = np.array([np.iinfo(np.int32).max if date is None else date.toordinal() for date in dates], dtype=np.int32)
     order = np.lexsort((np.array(ranked["id"].to_pylist()), days, -quality, labels))
     first = np.flatnonzero(np.diff(labels[order], prepend=-1))
     best = np.empty(len(records), dtype=np.int64)
@@ -111,12 +112,14 @@ def _ranked(paths: Sequence[Path], records: Places) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from acclimate.data.kernels.buffers import of_places
+
     tables, first = [], 0
     for path in paths:
         with pq.ParquetFile(path) as file:
             for group in range(file.num_row_groups):
                 table = file.read_row_group(group, columns=list(RANK_COLUMNS))
                 here = records[np.searchsorted(records, first) : np.searchsorted(records, first + len(table))]
-                tables.append(table.take(here - first))
+                tables.append(table.take(of_places(here - first)))
                 first += len(table)
     return pa.concat_tables(tables)

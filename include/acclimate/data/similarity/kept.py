@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from acclimate.data.kernels.buffers import of_places
 from acclimate.data.similarity.copies import Copies
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _RECORDS_AT_ONCE = 8192
+_LONG = ("id", "text", "question", "answer")
+"""Columns whose values hardly recur: a dictionary of them is given up once it has been made. Lengths apart from
+characters, they take a fifth less time to compress than as Parquet's plain values."""
 
 
 def write_kept(path: Path, copies: Copies, out: Path, *, threads: int) -> None:
@@ -26,7 +30,10 @@ def write_kept(path: Path, copies: Copies, out: Path, *, threads: int) -> None:
 
     with pq.ParquetFile(path) as file:
         schema = file.schema_arrow.remove_metadata()
-        with pq.ParquetWriter(out, schema, compression="zstd", write_statistics=True) as writer:
+        long = {name: "DELTA_LENGTH_BYTE_ARRAY" for name in schema.names if name in _LONG}
+        short = [name for name in schema.names if name not in long]
+        encoding = {"use_dictionary": short, "column_encoding": long}
+        with pq.ParquetWriter(out, schema, compression="zstd", write_statistics=True, **encoding) as writer:
             staying = _staying(file, copies)
             for batch in staying if threads == 1 else _ahead(staying):
                 writer.write_batch(batch)
@@ -43,13 +50,10 @@ def numbered_batches(
 
 
 def _staying(file: pa.parquet.ParquetFile, copies: Copies) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
-
     for first, batch in numbered_batches(file):
-        stay = np.ones(len(batch), dtype=bool)
         edges = np.searchsorted(copies.gone, (first, first + len(batch)))
-        stay[copies.gone[slice(*edges)] - first] = False
-        yield batch.filter(pa.array(stay))
+        gone = copies.gone[slice(*edges)] - first
+        yield batch.take(of_places(np.delete(np.arange(len(batch)), gone))) if len(gone) else batch
 
 
 def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
