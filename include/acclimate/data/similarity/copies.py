@@ -13,12 +13,14 @@ say of records that have a copy.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from acclimate.data.similarity.mapped import stretches
 from acclimate.data.similarity.near_duplicates import near_duplicates
 from acclimate.data.similarity.sketches import Nearness, ShingleSets, spill, text_batches
 
@@ -65,7 +67,7 @@ def find_copies(paths: Sequence[Path], nearness: Nearness, *, scratch: Path, thr
     later = components.deposed()
     several = np.union1d(later, components.labels(later))
     gone, stay = superfluous(paths, several, components.labels(several))
-    return Copies(len(sketches.streams), gone, stay, similarities(gone, stay, sketches.sets))
+    return Copies(len(sketches.streams), gone, stay, similarities(gone, stay, sketches.sets, threads=threads))
 
 
 def superfluous(paths: Sequence[Path], several: Places, labels: Places) -> tuple[Places, Places]:
@@ -80,15 +82,19 @@ def superfluous(paths: Sequence[Path], several: Places, labels: Places) -> tuple
     return several[best != several], best[best != several]
 
 
-def similarities(left: Places, right: Places, sets: ShingleSets) -> NDArray[np.float64]:
+def similarities(left: Places, right: Places, sets: ShingleSets, *, threads: int = 1) -> NDArray[np.float64]:
     """[pairs]: the exact Jaccard of texts left[i] and right[i]."""
     from acclimate.data.kernels.similarity import jaccard
 
     found = np.empty(len(left))
-    for first in range(0, len(left), _PAIRS_MAPPED):
-        part = slice(first, first + _PAIRS_MAPPED)
+
+    def work_out(part: slice) -> None:
         found[part] = jaccard(left[part], right[part], sets.shingles, sets.starts, 0.0)
         sets.forget_pages()
+
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(work_out, stretches(len(left), _PAIRS_MAPPED)):
+            pass  # raises what a thread has raised
     return found
 
 
