@@ -52,8 +52,8 @@ def broken(_: Model, rows: list[Row]) -> list[Completion]:
 def toy(packaged: Packaged) -> Model:
     manifest = {"model": "m", "version": packaged.version, "max_prompt_tokens": 8, "max_new_tokens": 4}
     manifest |= {"prompt": "{question}", "sha256": "a" * 64}
-    network = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=0))
-    return Model(manifest, network, Letters())
+    engine: Any = SimpleNamespace(ends=frozenset({0}))
+    return Model(manifest, engine, Letters())
 
 
 async def served(complete: Callable[[Model, list[Row]], list[Completion]], **dials: Any) -> tuple[Any, Roster, Any]:

@@ -9,7 +9,8 @@ import pytest
 from acclimate.core.files import write_json
 from acclimate.release.keys import signing_key, trusted_key
 from acclimate.release.signing import PINNED, sign
-from acclimate.serving.generation import Completion, Prompt, Row, complete, probabilities
+from acclimate.serving.engine_transformers import probabilities
+from acclimate.serving.generation import Completion, Prompt, Row, complete
 from acclimate.serving.models import Model, UnfitError, load, verified
 from acclimate.serving.state import Packaged
 

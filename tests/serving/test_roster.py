@@ -21,9 +21,9 @@ ONE, TWO, THREE = (Packaged(version=version, folder=Path("/"), sha256=version * 
 
 
 def toy(packaged: Packaged) -> Model:
-    network = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=None))
+    engine: Any = SimpleNamespace(ends=frozenset({0}))
     tokenizer = SimpleNamespace(eos_token_id=0, pad_token_id=0)
-    return Model({"model": "m", "version": packaged.version}, network, tokenizer)
+    return Model({"model": "m", "version": packaged.version}, engine, tokenizer)
 
 
 def versions(roster: Roster) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Prompts in, completions out: one pass of a model over a batch, each prompt with its own limits and its own draw.
+"""Prompts in, completions out: what an engine writes token by token, as text that ends where it should.
 
 A row can be given up while it is being written: the token in the making is then its last.
 """
@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from acclimate.serving.wording import Wording
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from acclimate.serving.models import Model
 
 Ending = Literal["stop", "length"]
@@ -94,71 +92,6 @@ class Row:
 
 
 def complete(model: Model, rows: list[Row]) -> list[Completion]:
-    """Complete all prompts in one batch."""
-    import torch
-
-    prompts = [row.prompt for row in rows]
-    longest = max(len(prompt.tokens) for prompt in prompts)
-    padding = [longest - len(prompt.tokens) for prompt in prompts]
-    ids = [[model.pad] * pad + prompt.tokens for pad, prompt in zip(padding, prompts, strict=True)]
-    mask = [[0] * pad + [1] * len(prompt.tokens) for pad, prompt in zip(padding, prompts, strict=True)]
-    device = model.network.device
-    with torch.inference_mode():
-        model.network.generate(
-            input_ids=torch.tensor(ids, device=device),
-            attention_mask=torch.tensor(mask, device=device),
-            max_new_tokens=max(prompt.max_new_tokens for prompt in prompts),
-            do_sample=False,  # the likeliest token is taken; in rows that are drawn, `_draws` has left only one
-            eos_token_id=sorted(model.ends) or None,
-            pad_token_id=model.pad,
-            logits_processor=[_draws(prompts)],
-            stopping_criteria=[_progress(model, rows)],
-        )
+    """Complete all prompts, in one batch."""
+    model.engine.write(rows, lambda row, token: row.take(token, model))
     return [row.completion(model) for row in rows]
-
-
-def _progress(model: Model, rows: list[Row]) -> Callable[..., Tensor]:
-    """Called by `generate` after every step: hands each row its token, and says which rows need no more."""
-    import torch
-
-    def _step(ids: Tensor, _scores: Any, **_: Any) -> Tensor:
-        done = [row.take(token, model) for row, token in zip(rows, ids[:, -1].tolist(), strict=True)]
-        return torch.tensor(done, device=ids.device)
-
-    return _step
-
-
-def _draws(prompts: list[Prompt]) -> Callable[[Tensor, Tensor], Tensor]:
-    """Called by `generate` before a token is taken: in rows that are drawn, every token but one becomes impossible.
-
-    So greedy and drawn rows share a batch, and each draws from a generator of its own.
-    """
-    import torch
-
-    generators = {place: torch.Generator() for place, prompt in enumerate(prompts) if prompt.temperature > 0}
-    for place, generator in generators.items():
-        seed = prompts[place].seed
-        generator.seed() if seed is None else generator.manual_seed(seed)
-
-    def _choose(_ids: Tensor, scores: Tensor) -> Tensor:
-        for place, generator in generators.items():
-            drawn = torch.multinomial(probabilities(scores[place], prompts[place]).cpu(), 1, generator=generator)
-            scores[place] = float("-inf")
-            scores[place, int(drawn)] = 0.0
-        return scores
-
-    return _choose
-
-
-def probabilities(scores: Tensor, prompt: Prompt) -> Tensor:
-    """What a token is drawn by: the softmax of its score over the temperature, 0 outside the nucleus; [vocabulary]."""
-    import torch
-
-    # Relative to the best, and in 64 bits: however low the temperature, nothing overflows, and it is not 0.
-    likely = torch.softmax((scores - scores.max()).double() / prompt.temperature, dim=-1)
-    if prompt.top_p == 1:
-        return likely
-    ordered, tokens = likely.sort(descending=True)
-    outside = ordered.cumsum(0) - ordered >= prompt.top_p
-    outside[0] = False  # nor where top_p is so small that 0 is not below it any more
-    return likely.index_fill(0, tokens[outside], 0.0)

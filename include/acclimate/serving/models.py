@@ -12,7 +12,7 @@ from typing import Any
 
 from acclimate.core.errors import UserError
 from acclimate.release.signing import PINNED, pinned_key, verify
-from acclimate.release.weights import load_model
+from acclimate.serving.engine import Engine, opened
 from acclimate.serving.generation import Prompt, Row, complete
 from acclimate.serving.state import Packaged
 
@@ -24,18 +24,15 @@ class UnfitError(Exception):
 
 
 class Model:
-    """Network and tokenizer of one packaged model, and how many requests need it now."""
+    """Engine and tokenizer of one packaged model, and how many requests need it now."""
 
-    def __init__(self, manifest: dict[str, Any], network: Any, tokenizer: Any) -> None:
+    def __init__(self, manifest: dict[str, Any], engine: Engine, tokenizer: Any) -> None:
         self.manifest = manifest
-        self.network = network
+        self.engine = engine
         self.tokenizer = tokenizer
         self.users = 0
         self.loaded = time.time()
-        ends = network.generation_config.eos_token_id  # one, several, or none
-        listed = [tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])]
-        self.ends = frozenset(int(token) for token in listed if token is not None)
-        self.pad: int = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        self.ends = engine.ends
 
     @property
     def name(self) -> str:
@@ -77,10 +74,7 @@ def load(packaged: Packaged, trusted: Path | None = None) -> Model:
         UnfitError: if a file is not what was signed, or it is not the model that was approved.
     """
     manifest = verified(packaged, trusted)
-    import torch
-
-    torch.set_num_threads(manifest["threads"])
-    model = Model(manifest, *load_model(packaged.folder / "model"))
+    model = Model(manifest, *opened(packaged.folder / "model", manifest))
     complete(model, [Row(Prompt(model.tokens("Question: "), max_new_tokens=2))])
     return model
 

@@ -40,8 +40,8 @@ def toy(packaged: Packaged) -> Model:
         "sha256": packaged.sha256,
         "prompt": "{question}",
     }
-    network = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=0))
-    return Model({**manifest, "max_prompt_tokens": 99, "max_new_tokens": 9}, network, Letters())
+    engine: Any = SimpleNamespace(ends=frozenset({0}))
+    return Model({**manifest, "max_prompt_tokens": 99, "max_new_tokens": 9}, engine, Letters())
 
 
 class Service:

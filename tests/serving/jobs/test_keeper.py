@@ -46,8 +46,8 @@ class Letters:
 
 def toy(packaged: Packaged) -> Model:
     manifest = {"model": "m", "version": packaged.version, "max_prompt_tokens": 8, "max_new_tokens": 4}
-    network = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=0))
-    return Model({**manifest, "prompt": "{question}", "sha256": "a" * 64}, network, Letters())
+    engine: Any = SimpleNamespace(ends=frozenset({0}))
+    return Model({**manifest, "prompt": "{question}", "sha256": "a" * 64}, engine, Letters())
 
 
 def echo(model: Model, rows: list[Row]) -> list[Completion]:

@@ -1,0 +1,53 @@
+"""What computes: the network of one packaged model behind one interface, whichever library holds it.
+
+    engine, tokenizer = opened(folder / "model", manifest)
+    engine.write(rows, take)       # hands every row its tokens one by one, until `take` says that it is complete
+    engine.close()
+
+An engine chooses the next token and nothing else. Which tokens a text has, where a completion ends and what it says is
+the same for all of them: models.py, generation.py. Another one, say vLLM's for a GPU, would be a module beside these
+and a line in `opened`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from acclimate.release.weights import load_model
+
+if TYPE_CHECKING:
+    from acclimate.serving.generation import Row
+
+Take = Callable[["Row", int], bool]
+"""Gives a row its next token; whether the row is complete now, or nobody waits for it any more."""
+
+
+class Engine(Protocol):
+    """A network in memory."""
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """Tokens that end a text."""
+
+    def write(self, rows: list[Row], take: Take) -> None:
+        """Write after every row's prompt, as its dials say, until `take` has said of each that it is complete."""
+
+    def close(self) -> None:
+        """Let go of the memory; what is not closed lets go of it when nobody refers to it any more."""
+
+
+def opened(folder: Path, manifest: dict[str, Any]) -> tuple[Engine, Any]:
+    """The engine for the model in `folder`, and the model's tokenizer (transformers').
+
+    Raises:
+        UserError: if there is a file in it that could run code.
+    """
+    import torch
+
+    from acclimate.serving.engine_transformers import Transformers
+
+    torch.set_num_threads(manifest["threads"])
+    network, tokenizer = load_model(folder)
+    return Transformers(network, tokenizer), tokenizer
