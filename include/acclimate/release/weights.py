@@ -18,8 +18,10 @@ from typing import Any
 
 from acclimate.core.errors import UserError
 
-PLAIN = (".safetensors", ".json", ".jinja", ".txt", ".md")
-"""Endings of files that are data however they are opened; a GGUF file is too, but nothing here opens one."""
+PLAIN = (".safetensors", ".gguf", ".json", ".jinja", ".txt", ".md")
+"""Endings of files that are data however they are opened."""
+GGUF = "model.gguf"
+"""The file with the weights, in a folder that llama.cpp reads; what tokenizer and shape are is in files beside it."""
 VOCABULARIES = ("tokenizer.model", "spiece.model")
 """SentencePiece's: a protocol buffer."""
 
@@ -66,14 +68,12 @@ def load_model(folder: Path) -> tuple[Any, Any]:
     Raises:
         UserError: if there is a file in it that could run code.
     """
-    require_plain(folder)
-    os.environ["HF_HUB_OFFLINE"] = "1"
+    tokenizer = load_tokenizer(folder)
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     cuda = torch.cuda.is_available()
     packed = _packing(folder)
-    tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
     # transformers warns that of what is passed only the backend counts, which is what is meant.
     warnings.filterwarnings("ignore", message="You passed `quantization_config`", category=UserWarning)
     model = AutoModelForCausalLM.from_pretrained(
@@ -87,6 +87,19 @@ def load_model(folder: Path) -> tuple[Any, Any]:
     if packed is not None and not cuda:
         _unpack(model)
     return model.eval(), tokenizer
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of the model in `folder`, whatever its weights are stored in; nothing is looked up on a network.
+
+    Raises:
+        UserError: if there is a file in it that could run code.
+    """
+    require_plain(folder)
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, padding_side="left", local_files_only=True)
 
 
 def import_libraries() -> None:

@@ -11,11 +11,12 @@ and a line in `opened`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from acclimate.release.weights import load_model
+from acclimate.release.weights import GGUF, load_model, load_tokenizer
 
 if TYPE_CHECKING:
     from acclimate.serving.generation import Row
@@ -43,7 +44,16 @@ def opened(folder: Path, manifest: dict[str, Any]) -> tuple[Engine, Any]:
 
     Raises:
         UserError: if there is a file in it that could run code.
+        EngineError: if llama.cpp cannot load it.
     """
+    if (folder / GGUF).exists():
+        from acclimate.serving.engine_llama import LlamaCpp
+
+        tokenizer = load_tokenizer(folder)
+        generation = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+        ends = end_tokens(tokenizer, generation.get("eos_token_id"))
+        window = manifest["max_prompt_tokens"] + manifest["max_new_tokens"]
+        return LlamaCpp(folder / GGUF, window=window, threads=manifest["threads"], ends=ends), tokenizer
     import torch
 
     from acclimate.serving.engine_transformers import Transformers
@@ -51,3 +61,9 @@ def opened(folder: Path, manifest: dict[str, Any]) -> tuple[Engine, Any]:
     torch.set_num_threads(manifest["threads"])
     network, tokenizer = load_model(folder)
     return Transformers(network, tokenizer), tokenizer
+
+
+def end_tokens(tokenizer: Any, configured: int | list[int] | None) -> frozenset[int]:
+    """The tokens that end a text: the tokenizer's own, and those of the generation config (one, several, or none)."""
+    listed = configured if isinstance(configured, list) else [configured]
+    return frozenset(int(token) for token in (tokenizer.eos_token_id, *listed) if token is not None)

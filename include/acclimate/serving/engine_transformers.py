@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from acclimate.serving.engine import end_tokens
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -16,10 +18,8 @@ class Transformers:
     """A causal language model of transformers, in evaluation mode."""
 
     def __init__(self, network: Any, tokenizer: Any) -> None:
-        ends = network.generation_config.eos_token_id  # one, several, or none
-        listed = [tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])]
         self.network = network
-        self.ends = frozenset(int(token) for token in listed if token is not None)
+        self.ends = end_tokens(tokenizer, network.generation_config.eos_token_id)
         self._pad: int = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
     def write(self, rows: list[Row], take: Take) -> None:
