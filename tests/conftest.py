@@ -253,3 +253,27 @@ def change_report(checkout: Path, stage: str, **changes: object) -> None:
     """Overwrite fields of a report."""
     path = report_path(stage, checkout)
     path.write_text(json.dumps({**read_json(path), **changes}), encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def package_gguf() -> Callable[[Path, str], None]:
+    """package_gguf(checkout, "gguf-q8_0"): make the form, and let it be what is judged and packaged."""
+    return _package_gguf
+
+
+def _package_gguf(checkout: Path, form: str) -> None:
+    from dataclasses import asdict
+
+    from acclimate.release.forms.making import make_apart
+
+    path, quantize = checkout / "params.yaml", checkout / "artifacts/quantize"
+    text = path.read_text(encoding="utf-8").replace("forms: [] ", f"forms: [{form}] ")
+    path.write_text(with_changes(text, {"package.weights": form}), encoding="utf-8")
+    params = load(path)
+    made = make_apart(
+        form, params.quantize, params.common, merged=quantize / "merged", texts=["Return it."], out=quantize / "forms"
+    )
+    assert made.failure is None
+    write_json(quantize / "forms/forms.json", [asdict(made)])
+    verdict = report_path("evaluate_quantized", checkout)
+    write_json(verdict, read_json(verdict) | {"quantized_sha256": made.sha256, "weights": form})

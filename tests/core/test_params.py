@@ -146,3 +146,11 @@ def test_a_change_of_something_that_is_no_dial_is_refused(text: str) -> None:
         with_changes(text, {"training.ranks": 8})
     with pytest.raises(UserError, match="no single value at 'training'"):
         with_changes(text, {"training": 8})
+
+
+def test_a_form_that_is_packaged_and_not_made_is_refused(tmp_path: Path, text: str) -> None:
+    wrong = with_changes(text, {"package.weights": "gguf-q8_0"})
+    assert "package.weights is gguf-q8_0 and quantize.forms is [], so it would not be made" in _fault(tmp_path, wrong)
+    path = tmp_path / "params.yaml"
+    path.write_text(wrong.replace("forms: [] ", "forms: [gguf-q8_0] "), encoding="utf-8")
+    assert load(path).package.is_gguf

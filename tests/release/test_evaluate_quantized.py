@@ -206,3 +206,41 @@ def test_every_form_is_a_row_of_the_table_and_none_of_them_decides(
     assert unread.failure is not None
     assert unmade.failure == "none"
     assert read_json(tmp_path / "timings/forms.json").keys() == {"merged", "gptq-4", "gguf-q8_0"}
+
+
+@pytest.mark.timeout(400)
+def test_where_a_gguf_form_is_packaged_it_is_what_is_judged_on_all_items(
+    finished_run: Path, candidate: Path, evaluation: Path, tmp_path: Path
+) -> None:
+    params, quantize = load(finished_run / "params.yaml"), finished_run / "artifacts/quantize"
+    forms = tmp_path / "forms"
+    made = make_apart(
+        "gguf-q8_0", params.quantize, params.common, merged=quantize / "merged", texts=["Return it."], out=forms
+    )
+    write_json(forms / "forms.json", [asdict(made)])
+    packaged = PACKAGED.model_copy(update={"weights": "gguf-q8_0"})
+    report = judged(finished_run, candidate, evaluation, tmp_path / "a", asked(0.5), package=packaged, forms=forms)
+    assert (report.verdict, report.weights, report.quantized_sha256) == ("promote", "gguf-q8_0", made.sha256)
+    assert [metric["n"] for metric in report.metrics.values()] == [24, 24, 12, 12]
+    assert report.metrics["domain_bits_per_byte"]["passed"]
+    assert report.tasks["domain_text"]["n"] == len(read_jsonl(tmp_path / "a/domain_text.jsonl")) == 12
+    _, gptq, gguf = report.forms
+    # The other forms are compared, on fewer items.
+    assert [of.metrics["domain_cloze"]["n"] for of in (gptq, gguf)] == [6, 24]
+    tight = asked(0.5, max_size_mb=0.01)
+    report = judged(finished_run, candidate, evaluation, tmp_path / "b", tight, package=packaged, forms=forms)
+    assert (report.verdict, report.reasons[0].split(" (")[0]) == ("reject", "size: gguf-q8_0 takes 0.1 MB on disk")
+
+
+def test_a_gguf_form_that_is_packaged_and_was_not_made_is_told_with_the_reason(
+    finished_run: Path, candidate: Path, evaluation: Path, tmp_path: Path
+) -> None:
+    packaged = PACKAGED.model_copy(update={"weights": "gguf-q8_0"})
+    write_json(tmp_path / "forms.json", [asdict(Made("gguf-q8_0", None, None, failure="it is of wax"))])
+    with pytest.raises(UserError, match=r"gguf-q8_0, which package\.weights names, was not made: it is of wax"):
+        judged(finished_run, candidate, evaluation, tmp_path / "a", asked(0.5), package=packaged, forms=tmp_path)
+    write_json(tmp_path / "forms.json", [asdict(Made("gguf-q8_0", 7, "0" * 64))])
+    (tmp_path / "gguf-q8_0").mkdir()
+    (tmp_path / "gguf-q8_0/model.gguf").write_bytes(b"GGUF no more")
+    with pytest.raises(UserError, match=r"gguf-q8_0, which package\.weights names, could not be measured"):
+        judged(finished_run, candidate, evaluation, tmp_path / "b", asked(0.5), package=packaged, forms=tmp_path)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,28 @@ def test_the_bento_holds_the_judged_model_and_says_so(gated_run: Path) -> None:
     assert file_sha256(source / "adapter/adapter_model.safetensors") == adapter
     counted = report["bill_of_materials"]
     assert (counted["library"], counted["machine-learning-model"], counted["data"]) == (len(pins), 3, 1)
+
+
+def test_a_bento_of_a_gguf_form_holds_the_judged_file_with_its_tokenizer_and_asks_for_llama_cpp_instead_of_torch(
+    gated_run: Path, package_gguf: Callable[[Path, str], None]
+) -> None:
+    package_gguf(gated_run, "gguf-q4_k_m")
+    register(gated_run)
+    report = package(gated_run)
+    judged = folder_sha256(gated_run / "artifacts/quantize/forms/gguf-q4_k_m")
+    source = source_path(report["bento"])
+    assert (report["manifest"]["weights"], report["manifest"]["sha256"]) == ("gguf-q4_k_m", judged)
+    verify(source, trusted_key())
+    assert folder_sha256(source / "model") == judged
+    assert {path.name for path in (source / "model").iterdir()} >= {"model.gguf", "tokenizer.json", "config.json"}
+    assert not list((source / "model").glob("*.safetensors"))
+    pins = {pin.partition("==")[0] for pin in (source / "requirements.txt").read_text(encoding="utf-8").splitlines()}
+    assert "cyllama" in pins
+    assert not pins & {"torch", "gptqmodel"}
+    files = {
+        part["name"] for of in read_json(source / "sbom.cdx.json")["components"] for part in of.get("components", [])
+    }
+    assert "model.gguf" in files
 
 
 def test_what_a_bento_carries_of_acclimate_imports_nothing_else_of_it(gated_run: Path) -> None:

@@ -22,7 +22,7 @@ from acclimate.release.evidence import ADAPTER_FILES
 from acclimate.release.notice import notice, training_licences
 from acclimate.release.pins import closure, requirements
 from acclimate.release.sbom import sbom
-from acclimate.release.weights import require_plain
+from acclimate.release.weights import GGUF, require_plain
 
 SERVICE = Path(__file__).resolve().parents[3] / "bento"
 SHIPPED = (
@@ -32,14 +32,14 @@ SHIPPED = (
 """Of Acclimate itself: what the service imports."""
 RUNTIME = (
     *("bentoml", "cryptography", "fastapi", "jinja2", "model-signing", "prometheus-client", "pydantic", "pyopenssl"),
-    *("torch", "transformers", "tokenizers", "safetensors"),
+    *("transformers", "tokenizers"),
 )
-"""What the service imports; with all that these need, pinned to what the model was judged with.
+"""What the service imports for any model; with all that these need, pinned to what the model was judged with.
 
 model-signing 1.1.1 imports pyopenssl and does not ask for it.
 """
-GPTQ = ("gptqmodel", "optimum")
-"""Besides, for a model that was quantised with GPTQ."""
+TORCH, GPTQ, LLAMA = ("torch", "safetensors"), ("gptqmodel", "optimum"), ("cyllama",)
+"""Besides, for a model in safetensors; for one that was quantised with GPTQ; for a GGUF file, instead of both."""
 SBOM = "sbom.cdx.json"
 NOTICE = "LICENCES.md"
 PUBLIC_KEY = "signing.pub"
@@ -75,12 +75,19 @@ def fill(context: Path, parts: Ingredients) -> None:
     write_json(context / "manifest.json", parts.manifest)
     write_json(context / "settings.json", parts.settings)
     write_text(context / PUBLIC_KEY, parts.public_key)
-    packages = closure([*RUNTIME, *(GPTQ if parts.manifest["weights"] == "quantized" else ())])
+    packages = closure([*RUNTIME, *_libraries(parts)])
     licences = training_licences(parts.records)
     write_text(context / "requirements.txt", requirements(packages))
     write_text(context / NOTICE, notice(parts.manifest, licences))
     data_licences = {licence for _, licence in licences}
     write_text(context / SBOM, sbom(parts.manifest, context / "model", packages, data_licences))
+
+
+def _libraries(parts: Ingredients) -> tuple[str, ...]:
+    """What the model's own form needs."""
+    if (parts.model / GGUF).exists():
+        return LLAMA
+    return (*TORCH, *GPTQ) if parts.manifest["weights"] == "quantized" else TORCH
 
 
 def _add_own_modules(context: Path) -> None:

@@ -1,25 +1,29 @@
 """Score the quantised model, decide whether what is packaged is still the candidate, and compare all forms.
 
-    artifacts/evaluate_quantized/       <task>.jsonl, per-item results of the quantised model, in forms/ of the others
+    artifacts/evaluate_quantized/       <task>.jsonl, per-item results of the judged model, in forms/ of the others
     reports/evaluate_quantized.json     verdict, reasons and metrics in the form of gate.json; the table of forms
     timings/forms.json                  latency and tokens per second of every form
 
-Every task must keep its share of the candidate's own score: the gate approved that model, not this one. And what is
-packaged (package.weights) must keep to the bounds of size and memory. Other forms are compared and decide nothing.
+The verdict is on what is packaged (package.weights). A quantised model, in GPTQ or in GGUF, must keep its share of the
+candidate's own score on every task: the gate approved that model, not this one. And what is packaged must keep to the
+bounds of size and memory. Other forms are compared, on fewer items, and decide nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, read_jsonl, write_json
-from acclimate.model.compare import Pair, read_rows
+from acclimate.model.compare import Pair, Rows, read_rows
 from acclimate.model.determinism import fix_randomness
+from acclimate.model.device import on_device
+from acclimate.model.harness import language_model
 from acclimate.model.rules import Bar, Check, State, keeps, reasons, verdict
-from acclimate.model.score import Summary, score
+from acclimate.model.score import CLOZE_TASKS, TASKS, Summary, score_with, summarise
 from acclimate.release.forms.apart import Failed
 from acclimate.release.forms.made import FORMS, Made
 from acclimate.release.forms.measuring import SPEEDS, Cost, measure_apart, model_speed, weights_in_memory
@@ -41,6 +45,19 @@ AS_JUDGED = Check("form", "holds", "what is packaged is the merged model, which 
 
 
 @dataclass(frozen=True)
+class Scope:
+    """On what a form is scored, and where its rows go."""
+
+    params: ScoreParams
+    tasks: Sequence[str]
+    out: Path
+
+    def rows(self) -> Rows:
+        """What was found."""
+        return {task: read_jsonl(self.out / f"{task}.jsonl") for task in self.tasks}
+
+
+@dataclass(frozen=True)
 class EvaluateQuantizedReport:
     """The verdict on what is packaged and everything it rests on."""
 
@@ -54,7 +71,7 @@ class EvaluateQuantizedReport:
     """What the columns of a metric are."""
     tasks: dict[str, Summary]
     quantized_sha256: str
-    """Of the folder that was judged: `package` takes no other."""
+    """Of the folder of the quantised model that was judged: `package` takes no other."""
     weights: str = "quantized"
     """Which model the verdict is on: package.weights."""
     forms: list[Form] = field(default_factory=list)
@@ -83,7 +100,7 @@ def run(
     out: Path,
     timings: Path | None = None,
 ) -> EvaluateQuantizedReport:
-    """Score the GPTQ model in `quantized` on `evaluation` and compare it with the results in `evaluated`.
+    """Score the quantised model, GPTQ's or the GGUF form that is packaged, and compare with the results in `evaluated`.
 
     Args:
         params: what must be kept, and the bounds.
@@ -93,47 +110,54 @@ def run(
         common: seed and threads.
         quantized: the GPTQ model.
         merged: the unquantised one.
-        forms: the folder with forms.json.
+        forms: the folder with forms.json and the other forms.
         evaluated: per-item results of the unquantised model.
         evaluation: the items.
         out: for the per-item results.
         timings: folder for what differs between equal runs; None times nothing in this process.
 
     Raises:
-        UserError: if `quantized` holds no GPTQ model, a task has no items, or the two were scored on
-            different items.
+        UserError: if `quantized` holds no GPTQ model, the form that is packaged was not made or cannot be measured, a
+            task has no items, or the two were scored on different items.
     """
-    bits = _bits(quantized)
+    gptq = f"gptq-{_bits(quantized)}"
+    made = [Made(**of) for of in read_json(forms / FORMS)]
+    judged = package.weights if package.is_gguf else gptq
+    folders = {gptq: quantized, **{of.form: forms / of.form for of in made}}
+    if judged != gptq:
+        _require_made(judged, made)
     fix_randomness(common)
     candidate = read_rows(evaluated)
+    some = score_params.model_copy(update={"max_items": params.form_items or score_params.max_items})
+    scopes = {form: Scope(some, CLOZE_TASKS, out / "forms" / form) for form in folders} | {
+        judged: Scope(score_params, TASKS, out)
+    }
     before = _cost(*load_model(merged), evaluation, timed=timings is not None)
-    model, tokenizer = load_model(quantized)
-    after = _cost(model, tokenizer, evaluation, timed=timings is not None)
-    tasks = score(model, tokenizer, evaluation, score_params, out, seed=common.seed)
-    scored = read_rows(out)
     seen = [
         Seen("merged", weight_bytes(merged), before.memory_bytes, candidate, speed=before.speed),
-        Seen(f"gptq-{bits}", weight_bytes(quantized), after.memory_bytes, scored, speed=after.speed),
+        _score(gptq, quantized, scopes[gptq], common, evaluation, timed=timings is not None),
+        *(_measure(of, forms, scopes[of.form], common, merged=merged, evaluation=evaluation) for of in made),
     ]
-    some = score_params.model_copy(update={"max_items": params.form_items or score_params.max_items})
-    made = [Made(**of) for of in read_json(forms / FORMS)]
-    given = {"forms": forms, "merged": merged, "evaluation": evaluation}
-    seen += [_measure(of, some, common, **given, out=out / "forms" / of.form) for of in made]
     if timings is not None:
         write_json(timings / SPEEDS, {of.form: asdict(of.speed) for of in seen if of.speed})
+    named = {of.form: of for of in seen}
+    scored = _rows_of(named[judged])
     pairs = {
         metric: Pair.of(metric, candidate, scored, resamples=gate.resamples, seed=common.seed) for metric in JUDGED
     }
     checks = judge(pairs, params, gate)
-    packaged = seen[1 if package.weights == "quantized" else 0]
-    deciding = [*(checks.values() if package.weights == "quantized" else [AS_JUDGED]), *bounds(packaged, params)]
+    merged_alone = package.weights == "merged"
+    deciding = [
+        *([AS_JUDGED] if merged_alone else checks.values()),
+        *bounds(named["merged" if merged_alone else judged], params),
+    ]
     return EvaluateQuantizedReport(
         verdict=verdict(deciding),
         reasons=reasons(deciding),
         metrics={metric: pair.describe() | checks[metric].numbers for metric, pair in pairs.items()},
         compared=COMPARED,
-        tasks=tasks,
-        quantized_sha256=folder_sha256(quantized),
+        tasks={task: summarise(rows, seed=common.seed) for task, rows in scored.items()},
+        quantized_sha256=folder_sha256(folders[judged]),
         weights=package.weights,
         forms=compare(candidate, seen, resamples=gate.resamples, seed=common.seed),
     )
@@ -175,19 +199,53 @@ def _cost(model: Any, tokenizer: Any, evaluation: Path, *, timed: bool) -> Cost:
     return Cost(weights_in_memory(model), model_speed(model, tokenizer, evaluation) if timed else None)
 
 
-def _measure(
-    made: Made, params: ScoreParams, common: CommonParams, *, forms: Path, merged: Path, evaluation: Path, out: Path
-) -> Seen:
-    """What there is to show of a form that is not packaged; a failure, in making or in measuring, is shown too."""
+def _score(form: str, folder: Path, scope: Scope, common: CommonParams, evaluation: Path, *, timed: bool) -> Seen:
+    """What there is to show of the GPTQ model, which is scored in this process."""
+    model, tokenizer = load_model(folder)
+    cost = _cost(model, tokenizer, evaluation, timed=timed)
+    lm = language_model(on_device(model), tokenizer, scope.params.batch_items)
+    score_with(lm, evaluation, scope.params, scope.out, seed=common.seed, names=scope.tasks)
+    return Seen(form, weight_bytes(folder), cost.memory_bytes, scope.rows(), speed=cost.speed)
+
+
+def _measure(made: Made, forms: Path, scope: Scope, common: CommonParams, *, merged: Path, evaluation: Path) -> Seen:
+    """What there is to show of another form; a failure, in making or in measuring, is shown too."""
     if made.failure is not None:
         return Seen(made.form, None, failure=made.failure)
     found = measure_apart(
-        made.form, forms / made.form, params, common, tokenizer=merged, evaluation=evaluation, out=out
+        made.form,
+        forms / made.form,
+        scope.params,
+        common,
+        tokenizer=merged,
+        evaluation=evaluation,
+        out=scope.out,
+        tasks=scope.tasks,
     )
     if isinstance(found, Failed):
         return Seen(made.form, made.bytes, storage=made.storage, failure=found.reason)
-    rows = {task: read_jsonl(out / f"{task}.jsonl") for task in found.tasks}
-    return Seen(made.form, made.bytes, found.memory_bytes, rows, made.storage, found.speed)
+    return Seen(made.form, made.bytes, found.memory_bytes, scope.rows(), made.storage, found.speed)
+
+
+def _rows_of(packaged: Seen) -> Rows:
+    """Of the form that is judged; raises UserError if it could not be measured: there is nothing to decide on."""
+    if packaged.rows is None:
+        raise _nothing_to_judge(packaged.form, f"could not be measured: {packaged.failure}")
+    return packaged.rows
+
+
+def _require_made(form: str, made: list[Made]) -> None:
+    found = next((of for of in made if of.form == form), None)
+    if found is None or found.failure is not None:
+        raise _nothing_to_judge(form, f"was not made: {found.failure}" if found else "was not made")
+
+
+def _nothing_to_judge(form: str, what: str) -> UserError:
+    return UserError(
+        f"{form}, which package.weights names, {what}",
+        why="only what was judged may be served",
+        fix="set package.weights to another form, or run `dvc repro quantize` with this one among quantize.forms",
+    )
 
 
 def _bits(folder: Path) -> int:

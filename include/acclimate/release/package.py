@@ -154,11 +154,11 @@ def _judged_model(checkout: Path, params: Params, evidence: Evidence) -> Path:
             why="only what was judged may be served",
             fix="run `dvc repro evaluate_quantized`, then package again",
         )
-    judged = verdict["quantized_sha256"] if weights == "quantized" else quantize["merged_sha256"]
-    model = checkout / "artifacts/quantize" / weights
-    if (found := folder_sha256(model)) != judged:
-        raise _not_judged(f"artifacts/quantize/{weights}", found, judged)
-    return model
+    judged = quantize["merged_sha256"] if weights == "merged" else verdict["quantized_sha256"]
+    folder = f"artifacts/quantize/{'forms/' if params.package.is_gguf else ''}{weights}"
+    if (found := folder_sha256(checkout / folder)) != judged:
+        raise _not_judged(folder, found, judged)
+    return checkout / folder
 
 
 def _not_judged(what: str, found: str, judged: str) -> UserError:

@@ -162,6 +162,16 @@ class Params(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _what_is_packaged_is_made(self) -> Params:
+        weights, forms = self.package.weights, self.quantize.forms
+        if self.package.is_gguf and weights not in forms:
+            raise ValueError(
+                f"package.weights is {weights} and quantize.forms is {forms}, so it would not be made: name it "
+                "among the forms, or set package.weights to quantized or merged"
+            )
+        return self
+
     def section(self, name: str) -> Section:
         """The section called `name` in params.yaml."""
         # pydantic's BaseModel has a method `validate`, so that section's attribute carries an underscore.

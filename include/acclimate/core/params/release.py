@@ -41,9 +41,14 @@ class EvaluateQuantizedParams(Section):
 class PackageParams(Section):
     """What goes into the Bento."""
 
-    weights: Literal["quantized", "merged"]
+    weights: Literal["quantized", "merged", "gguf-f16", "gguf-q8_0", "gguf-q4_k_m"]
     max_prompt_tokens: Count
     max_new_tokens: Count
+
+    @property
+    def is_gguf(self) -> bool:
+        """Whether llama.cpp serves it, and transformers what else there is."""
+        return self.weights.startswith("gguf-")
 
 
 class HarmBounds(Section):

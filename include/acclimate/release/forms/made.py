@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 FORMS = "forms.json"
 """Beside the folders of the forms: what was asked for and what came of it."""
-GGUF = "model.gguf"
 
 
 @dataclass(frozen=True)

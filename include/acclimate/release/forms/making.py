@@ -22,9 +22,9 @@ from acclimate.model.determinism import fix_randomness
 from acclimate.release.forms import llama_cpp
 from acclimate.release.forms.apart import Failed, answer, apart
 from acclimate.release.forms.gguf_file import storage, write_f16
-from acclimate.release.forms.made import GGUF, Made
+from acclimate.release.forms.made import Made
 from acclimate.release.gptq import gptq, leave_it_threads
-from acclimate.release.weights import folder_sha256, weight_bytes
+from acclimate.release.weights import GGUF, folder_sha256, weight_bytes
 
 FILE_TYPES = {"gguf-q8_0": "MOSTLY_Q8_0", "gguf-q4_k_m": "MOSTLY_Q4_K_M"}
 """Forms that llama.cpp makes of the one in half precision, by their names there."""
@@ -81,7 +81,7 @@ def make(
         gptq(Path(merged), folder, texts, bits=int(kind), params=dials)
         stored = {}
     else:
-        folder.mkdir(parents=True)
+        _copy_all_but_weights(Path(merged), folder)
         _gguf(form, Path(merged), folder / GGUF, shared.threads)
         require_same_tokens(Path(merged), folder / GGUF, [*texts, *AWKWARD])
         stored = storage(folder / GGUF)
@@ -100,6 +100,11 @@ def require_same_tokens(model: Path, gguf: Path, texts: list[str]) -> None:
             fix="leave the gguf forms out of quantize.forms, or convert artifacts/quantize/merged with llama.cpp's own "
             "convert_hf_to_gguf.py",
         )
+
+
+def _copy_all_but_weights(merged: Path, folder: Path) -> None:
+    """Put tokenizer and shape beside the GGUF file: with them the folder is a model that can be served."""
+    shutil.copytree(merged, folder, ignore=shutil.ignore_patterns("*.safetensors", "*.safetensors.index.json"))
 
 
 def _gguf(form: str, merged: Path, path: Path, threads: int) -> None:

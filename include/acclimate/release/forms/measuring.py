@@ -29,8 +29,7 @@ from acclimate.model.harness import WINDOW_TOKENS, Engine, engine_model, languag
 from acclimate.model.score import CLOZE_TASKS, Summary, score_with
 from acclimate.release.forms.apart import Failed, answer, apart
 from acclimate.release.forms.llama_cpp import LlamaCpp
-from acclimate.release.forms.made import GGUF
-from acclimate.release.weights import load_model
+from acclimate.release.weights import GGUF, load_model
 
 PROMPTS = 8
 """Texts that are gone on with against the clock, one at a time and then all at once."""
@@ -80,6 +79,7 @@ def measure_apart(
     tokenizer: Path,
     evaluation: Path,
     out: Path,
+    tasks: Sequence[str] = CLOZE_TASKS,
 ) -> Measured | Failed:
     """Measure the form in `folder` in a process of its own; rows of the items go to `out`.
 
@@ -91,12 +91,13 @@ def measure_apart(
         tokenizer: the folder of the merged model, whose tokenizer and window it shares.
         evaluation: the items.
         out: for the per-item results.
+        tasks: that it is scored on.
     """
     done = apart(
         "acclimate.release.forms.measuring",
         {
             **{"form": form, "folder": str(folder), "tokenizer": str(tokenizer)},
-            **{"evaluation": str(evaluation), "out": str(out)},
+            **{"evaluation": str(evaluation), "out": str(out), "tasks": list(tasks)},
             **{"params": params.model_dump(mode="json"), "common": common.model_dump(mode="json")},
         },
     )
@@ -112,6 +113,7 @@ def measure(
     tokenizer: str,
     evaluation: str,
     out: str,
+    tasks: list[str],
     params: dict[str, Any],
     common: dict[str, Any],
 ) -> dict[str, Any]:
@@ -122,16 +124,16 @@ def measure(
     if form.startswith("gptq-"):
         model, words = load_model(Path(folder))
         lm = language_model(on_device(model), words, dials.batch_items)
-        tasks = score_with(lm, items, dials, rows, seed=shared.seed, names=CLOZE_TASKS)
-        return asdict(Measured(weights_in_memory(model), tasks, model_speed(model, words, items)))
+        scored = score_with(lm, items, dials, rows, seed=shared.seed, names=tasks)
+        return asdict(Measured(weights_in_memory(model), scored, model_speed(model, words, items)))
     words = load_tokenizer(Path(tokenizer))
     config = read_json(Path(tokenizer) / "config.json")
     window = min(config["max_position_embeddings"], WINDOW_TOKENS)
     llama = LlamaCpp(Path(folder) / GGUF, threads=shared.threads, window=window)
     engine = Engine(window=window, choices=llama.choices, windows=llama.windows, complete=llama.complete)
-    tasks = score_with(engine_model(engine, words), items, dials, rows, seed=shared.seed, names=CLOZE_TASKS)
+    scored = score_with(engine_model(engine, words), items, dials, rows, seed=shared.seed, names=tasks)
     written = partial(llama.complete, max_new_tokens=NEW_TOKENS)
-    return asdict(Measured(llama.weight_bytes, tasks, speed(written, prompts(words, items, window))))
+    return asdict(Measured(llama.weight_bytes, scored, speed(written, prompts(words, items, window))))
 
 
 def weights_in_memory(model: Any) -> int:
