@@ -45,9 +45,13 @@ class Model:
         return str(self.manifest["version"])
 
     def tokens(self, text: str, *, special: bool = True) -> list[int]:
-        """The token ids of a prompt, with the special tokens that begin one if asked for; nothing is cut."""
-        ids: list[int] = self.tokenizer(text, truncation=False, verbose=False, add_special_tokens=special)["input_ids"]
-        return ids
+        """The token ids of a prompt, with the token that begins a text in front if asked for; nothing is cut.
+
+        It is put there once, as in training and scoring: some templates write it themselves.
+        """
+        ids: list[int] = self.tokenizer(text, truncation=False, verbose=False, add_special_tokens=False)["input_ids"]
+        begin = self.tokenizer.bos_token_id
+        return [begin, *ids] if special and begin is not None and ids[:1] != [begin] else ids
 
     def text(self, tokens: list[int]) -> str:
         """What tokens say, as they stand: without special tokens, and no space taken away before punctuation."""

@@ -27,7 +27,7 @@ CHECKOUT = Path(__file__).parents[3]
 class Letters:
     """A tokenizer of one token per letter."""
 
-    eos_token_id, pad_token_id, chat_template = 0, 0, None
+    eos_token_id, pad_token_id, bos_token_id, chat_template = 0, 0, None, None
 
     def __call__(self, text: str, **_: Any) -> dict[str, list[int]]:
         return {"input_ids": [ord(letter) for letter in text]}
