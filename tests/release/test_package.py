@@ -86,7 +86,7 @@ print(*sorted(name for name in sys.modules if name.startswith("acclimate.")))
 """
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert {name.split(".")[1] for name in done.stdout.split()} == {"core", "release", "serving"}
+    assert {name.split(".")[1] for name in done.stdout.split()} == {"core", "model", "release", "serving"}
 
 
 def test_a_bento_is_kept_while_it_is_whole_refused_by_file_when_it_is_not_and_then_built_anew(gated_run: Path) -> None:

@@ -1,6 +1,7 @@
 """What a Bento is made of, as a folder: everything but what bentoml adds.
 
-model/  adapter/          the weights that are served, and the adapter that is in them
+model/  adapter/          the weights that are served, and the adapter that is in them; or base and adapter in model/
+relevance.safetensors     what tells texts of the domain from others, where the base can answer the others
 manifest.json             hashes, limits, the form of a prompt
 LICENCES.md  sbom.cdx.json  requirements.txt
 settings.json             the endpoint's dials
@@ -23,10 +24,12 @@ from acclimate.release.notice import notice, training_licences
 from acclimate.release.pins import closure, requirements
 from acclimate.release.sbom import sbom
 from acclimate.release.weights import GGUF, require_plain
+from acclimate.serving.relevance import FILE as RELEVANCE
+from acclimate.serving.shared_base import ADAPTER
 
 SERVICE = Path(__file__).resolve().parents[3] / "bento"
 SHIPPED = (
-    *("core/errors.py", "core/params/endpoint.py", "core/params/fields.py"),
+    *("core/errors.py", "core/params/endpoint.py", "core/params/fields.py", "model/adapter.py"),
     *("release/signing.py", "release/weights.py", "serving/*.py", "serving/canary/*.py", "serving/jobs/*.py"),
 )
 """Of Acclimate itself: what the service imports."""
@@ -38,8 +41,9 @@ RUNTIME = (
 
 model-signing 1.1.1 imports pyopenssl and does not ask for it.
 """
-TORCH, GPTQ, LLAMA = ("torch", "safetensors"), ("gptqmodel", "optimum"), ("cyllama",)
-"""Besides, for a model in safetensors; for one that was quantised with GPTQ; for a GGUF file, instead of both."""
+TORCH, GPTQ, PEFT, LLAMA = ("torch", "safetensors"), ("gptqmodel", "optimum"), ("peft",), ("cyllama",)
+"""Besides, for a model in safetensors; for one that was quantised with GPTQ; for an adapter beside its base; for a
+GGUF file, instead of all of these."""
 SBOM = "sbom.cdx.json"
 NOTICE = "LICENCES.md"
 PUBLIC_KEY = "signing.pub"
@@ -57,6 +61,8 @@ class Ingredients:
     settings: Mapping[str, Any]
     public_key: str
     """PEM."""
+    relevance: bytes | None = None
+    """The safetensors file of serving/relevance.py, if there is one."""
 
 
 def fill(context: Path, parts: Ingredients) -> None:
@@ -68,9 +74,12 @@ def fill(context: Path, parts: Ingredients) -> None:
     require_plain(parts.model)
     shutil.copytree(SERVICE, context, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(parts.model, context / "model")
-    (context / "adapter").mkdir()
-    for file in ADAPTER_FILES:
-        shutil.copyfile(parts.adapter / file, context / "adapter" / file)
+    if parts.manifest["weights"] != ADAPTER:
+        (context / "adapter").mkdir()
+        for file in ADAPTER_FILES:
+            shutil.copyfile(parts.adapter / file, context / "adapter" / file)
+    if parts.relevance is not None:
+        (context / RELEVANCE).write_bytes(parts.relevance)
     _add_own_modules(context)
     write_json(context / "manifest.json", parts.manifest)
     write_json(context / "settings.json", parts.settings)
@@ -87,7 +96,7 @@ def _libraries(parts: Ingredients) -> tuple[str, ...]:
     """What the model's own form needs."""
     if (parts.model / GGUF).exists():
         return LLAMA
-    return (*TORCH, *GPTQ) if parts.manifest["weights"] == "quantized" else TORCH
+    return (*TORCH, *{"quantized": GPTQ, ADAPTER: PEFT}.get(parts.manifest["weights"], ()))
 
 
 def _add_own_modules(context: Path) -> None:

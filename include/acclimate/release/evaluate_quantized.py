@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 JUDGED = ("domain_cloze", "general_cloze", "domain_bits_per_byte", "general_bits_per_byte")
 COMPARED = {"base": "the candidate before quantisation", "candidate": "the quantised candidate", "champion": "nothing"}
-AS_JUDGED = Check("form", "holds", "what is packaged is the merged model, which the gate has judged", against="")
+UNQUANTISED = {"merged": "the merged model", "adapter": "the adapter on its base"}
+"""What is packaged if not the quantised model."""
 
 
 @dataclass(frozen=True)
@@ -146,10 +147,10 @@ def run(
         metric: Pair.of(metric, candidate, scored, resamples=gate.resamples, seed=common.seed) for metric in JUDGED
     }
     checks = judge(pairs, params, gate)
-    merged_alone = package.weights == "merged"
+    as_trained = package.weights in UNQUANTISED
     deciding = [
-        *([AS_JUDGED] if merged_alone else checks.values()),
-        *bounds(named["merged" if merged_alone else judged], params),
+        *([_as_judged(package)] if as_trained else checks.values()),
+        *bounds(named["merged" if as_trained else judged], params),
     ]
     return EvaluateQuantizedReport(
         verdict=verdict(deciding),
@@ -184,6 +185,11 @@ def bounds(packaged: Seen, params: EvaluateQuantizedParams) -> list[Check]:
         _bound("size", packaged.form, packaged.bytes, params.max_size_mb, "on disk"),
         _bound("memory", packaged.form, packaged.memory_bytes, params.max_memory_mb, "in memory once it is loaded"),
     ]
+
+
+def _as_judged(package: PackageParams) -> Check:
+    what = UNQUANTISED[package.weights]
+    return Check("form", "holds", f"what is packaged is {what}, which the gate has judged", against="")
 
 
 def _bound(rule: str, form: str, found: int | None, limit: float | None, where: str) -> Check:

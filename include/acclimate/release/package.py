@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,15 @@ from acclimate.core.params import Params, load
 from acclimate.core.reports import report_path
 from acclimate.model.training.chat import prompt_form
 from acclimate.release import keys
+from acclimate.release.adapter_form import assemble, share, weights_sha256
 from acclimate.release.contents import PUBLIC_KEY, SBOM, Ingredients, fill
 from acclimate.release.evidence import Evidence, read_evidence, read_required, require_promote
 from acclimate.release.registry import CHALLENGER, CHAMPION, aliases, connect
+from acclimate.release.relevance import relevance_of
 from acclimate.release.signing import sign, verify
 from acclimate.release.stage_runs import log_stages
 from acclimate.release.weights import folder_sha256
+from acclimate.serving.shared_base import ADAPTER, BASE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,18 +64,11 @@ def package(checkout: Path) -> dict[str, Any]:
     version = client.get_model_version(registered["model"], registered["version"])
     _require_same_adapter(version, evidence)
     _require_standing(aliases(client, registered["model"]), registered)
-    model = _judged_model(checkout, params, evidence)
-    require_room(model, params)
-    artifacts = checkout / "artifacts"
-    manifest = _manifest(params, evidence, registered, model) | {
-        "prompt": prompt_form(params.train_task.template, artifacts / "base")
-    }
-    tag = f"{registered['model']}:v{registered['version']}-{manifest['sha256'][:8]}"
-    public_key = keys.public_half(keys.signing_key())
-    settings = params.endpoint.model_dump(mode="json")
-    parts = Ingredients(model, artifacts / "compose", artifacts / "mix/records.parquet", manifest, settings, public_key)
-    if not _stands(tag, parts):
-        _build(tag, parts)
+    with _judged_model(checkout, params, evidence) as model:
+        parts = _parts(checkout, params, evidence, registered, model)
+        tag = f"{registered['model']}:v{registered['version']}-{parts.manifest['sha256'][:8]}"
+        if not _stands(tag, parts):
+            _build(tag, parts)
     client.set_model_version_tag(registered["model"], registered["version"], "bento", tag)
     # What ran since registration: quantisation and its gate.
     log_stages(client, client.get_run(version.run_id), checkout)
@@ -78,8 +76,8 @@ def package(checkout: Path) -> dict[str, Any]:
         "model": registered["model"],
         "version": registered["version"],
         "bento": tag,
-        "manifest": manifest,
-        "signing_key_sha256": keys.fingerprint(public_key),
+        "manifest": parts.manifest,
+        "signing_key_sha256": keys.fingerprint(parts.public_key),
         "bill_of_materials": _counted(source_path(tag) / SBOM),
     }
     write_json(report_path("package", checkout), report)
@@ -140,8 +138,9 @@ def _require_standing(standing: dict[str, str | None], registered: dict[str, Any
         )
 
 
-def _judged_model(checkout: Path, params: Params, evidence: Evidence) -> Path:
-    """The folder that params.package.weights names, shown to be what the gates judged."""
+@contextmanager
+def _judged_model(checkout: Path, params: Params, evidence: Evidence) -> Iterator[Path]:
+    """A folder with what params.package.weights names, shown to be what the gates judged."""
     quantize = read_required(checkout, "quantize")
     if quantize["adapter_sha256"] != evidence.adapter_sha256:
         raise _not_judged("reports/quantize.json", quantize["adapter_sha256"], evidence.adapter_sha256)
@@ -154,11 +153,19 @@ def _judged_model(checkout: Path, params: Params, evidence: Evidence) -> Path:
             why="only what was judged may be served",
             fix="run `dvc repro evaluate_quantized`, then package again",
         )
+    if weights == ADAPTER:
+        base = checkout / "artifacts/base"
+        if (found := weights_sha256(base)) != evidence.base_sha256:
+            raise _not_judged("artifacts/base", found, evidence.base_sha256)
+        with tempfile.TemporaryDirectory() as scratch:
+            assemble(base, checkout / "artifacts/compose", model := Path(scratch) / "model")
+            yield model
+        return
     judged = quantize["merged_sha256"] if weights == "merged" else verdict["quantized_sha256"]
     folder = f"artifacts/quantize/{'forms/' if params.package.is_gguf else ''}{weights}"
     if (found := folder_sha256(checkout / folder)) != judged:
         raise _not_judged(folder, found, judged)
-    return checkout / folder
+    yield checkout / folder
 
 
 def _not_judged(what: str, found: str, judged: str) -> UserError:
@@ -166,6 +173,27 @@ def _not_judged(what: str, found: str, judged: str) -> UserError:
         f"{what} is {found[:8]}, the gate judged {judged[:8]}",
         why="only what was judged may be served",
         fix="run `dvc repro evaluate_quantized`, then package again",
+    )
+
+
+def _parts(checkout: Path, params: Params, evidence: Evidence, registered: dict[str, Any], model: Path) -> Ingredients:
+    """What the Bento is made of."""
+    artifacts, of_adapter = checkout / "artifacts", params.package.weights == ADAPTER
+    require_room(model / BASE if of_adapter else model, params)
+    manifest = _manifest(params, evidence, registered, model)
+    manifest["prompt"] = prompt_form(params.train_task.template, artifacts / "base")
+    told = relevance_of(artifacts / "mix/train.jsonl", artifacts / "dedup/test.parquet") if of_adapter else None
+    if of_adapter:
+        manifest["base_folder_sha256"] = folder_sha256(model / BASE)
+        manifest["relevance"] = None if told is None else told[1]
+    return Ingredients(
+        model,
+        artifacts / "compose",
+        artifacts / "mix/records.parquet",
+        manifest,
+        params.endpoint.model_dump(mode="json"),
+        keys.public_half(keys.signing_key()),
+        None if told is None else told[0].tensors(),
     )
 
 
@@ -220,6 +248,8 @@ def _build(tag: str, parts: Ingredients) -> None:
             command, cwd=context, env=bento_environment(), capture_output=True, text=True, check=False
         )
     assert done.returncode == 0, f"bentoml build failed:\n{done.stdout}\n{done.stderr}"
+    if parts.manifest["weights"] == ADAPTER:
+        share(source_path(tag) / "model" / BASE, bento_store() / "bases")
     # Not before: bentoml rewrites bentofile.yaml when it builds.
     sign(source_path(tag), keys.signing_key())
 

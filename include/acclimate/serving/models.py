@@ -13,7 +13,10 @@ from typing import Any
 from acclimate.core.errors import UserError
 from acclimate.release.signing import PINNED, pinned_key, verify
 from acclimate.serving.engine import Engine, opened
+from acclimate.serving.engine_transformers import Transformers
 from acclimate.serving.generation import Prompt, Row, complete
+from acclimate.serving.relevance import FILE, Relevance
+from acclimate.serving.shared_base import ADAPTER, BASE, Base, adapted, base_of
 from acclimate.serving.state import Packaged
 
 log = logging.getLogger("bentoml.acclimate")
@@ -33,6 +36,14 @@ class Model:
         self.users = 0
         self.loaded = time.time()
         self.ends = engine.ends
+        self.label = self.version
+        """What logs and metrics call it: the version, of another domain's after the name of its model."""
+        self.bare: Model | None = None
+        """The base that it shares with others, as a model of its own."""
+        self.base: Base | None = None
+        """Kept in memory by the models on it."""
+        self.relevance: Relevance | None = None
+        """Tells texts of the domain from others."""
 
     @property
     def name(self) -> str:
@@ -78,9 +89,34 @@ def load(packaged: Packaged, trusted: Path | None = None) -> Model:
         UnfitError: if a file is not what was signed, or it is not the model that was approved.
     """
     manifest = verified(packaged, trusted)
-    model = Model(manifest, *opened(packaged.folder / "model", manifest))
+    model = _read(packaged.folder, manifest)
     complete(model, [Row(Prompt(model.tokens("Question: "), max_new_tokens=2))])
     return model
+
+
+def _read(folder: Path, manifest: dict[str, Any]) -> Model:
+    """The model of a package; one that is an adapter shares its base with what else is on it in memory."""
+    if manifest.get("weights") != ADAPTER:
+        return Model(manifest, *opened(folder / "model", manifest))
+    import torch
+
+    torch.set_num_threads(manifest["threads"])
+    base = base_of(folder / "model", manifest["base_folder_sha256"])
+    network = adapted(base, folder / "model" / ADAPTER)
+    model = Model(manifest, Transformers(network, base.tokenizer), base.tokenizer)
+    model.bare = _bare(base, manifest)
+    if (folder / FILE).exists():
+        model.relevance = Relevance.read(folder / FILE)
+    return model
+
+
+def _bare(base: Base, manifest: dict[str, Any]) -> Model:
+    """The base without an adapter, asked in the form and within the limits of the model that is on it."""
+    sha256 = manifest["base_folder_sha256"]
+    engine = Transformers(base.network, base.tokenizer)
+    bare = Model({**manifest, "model": BASE, "version": sha256[:8], "sha256": sha256}, engine, base.tokenizer)
+    bare.base = base
+    return bare
 
 
 def verified(packaged: Packaged, trusted: Path | None = None) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class EvaluateQuantizedParams(Section):
 class PackageParams(Section):
     """What goes into the Bento."""
 
-    weights: Literal["quantized", "merged", "gguf-f16", "gguf-q8_0", "gguf-q4_k_m"]
+    weights: Literal["quantized", "merged", "adapter", "gguf-f16", "gguf-q8_0", "gguf-q4_k_m"]
     max_prompt_tokens: Count
     max_new_tokens: Count
 
