@@ -99,6 +99,8 @@ def test_who_listens_to_others_needs_keys_and_has_some() -> None:
         "drain_seconds": 5.0,
         "requests_per_minute": None,
         "jobs": {"most": 9, "most_per_key": 9, "requests": 9, "hours": 1.0},
+        "most_adapters": 1,
+        "base_below": None,
     }
     settings = EndpointParams(**dials, keys="auto", tokens_per_day=None, cors_origins=[], log_prompts=True)
     assert guarded(settings, "127.0.0.1").keys == "auto"

@@ -30,7 +30,15 @@ async def application(scope: Any, _receive: Any, send: Any) -> None:
 
 
 def endpoint(**dials: Any) -> Any:
-    settings = {"request_seconds": 60.0, "most_waiting": 9, "drain_seconds": 5.0, "keys": "auto", "log_prompts": True}
+    settings = {
+        "request_seconds": 60.0,
+        "most_waiting": 9,
+        "drain_seconds": 5.0,
+        "keys": "auto",
+        "log_prompts": True,
+        "most_adapters": 1,
+        "base_below": None,
+    }
     settings |= {"requests_per_minute": None, "tokens_per_day": None, "cors_origins": []}
     settings |= {"jobs": {"most": 9, "most_per_key": 9, "requests": 9, "hours": 1.0}}
     return Access(Admission(application, EndpointParams(**{**settings, **dials}), places()), places())

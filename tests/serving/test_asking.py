@@ -28,7 +28,7 @@ ROWS: list[Row] = []
 class Letters:
     """A tokenizer of one token per letter."""
 
-    eos_token_id, pad_token_id, chat_template = 0, 0, None
+    eos_token_id, pad_token_id, bos_token_id, chat_template = 0, 0, None, None
 
     def __call__(self, text: str, **_: Any) -> dict[str, list[int]]:
         return {"input_ids": [ord(letter) for letter in text]}
@@ -57,7 +57,15 @@ def toy(packaged: Packaged) -> Model:
 
 
 async def served(complete: Callable[[Model, list[Row]], list[Completion]], **dials: Any) -> tuple[Any, Roster, Any]:
-    settings = {"request_seconds": 60.0, "most_waiting": 9, "drain_seconds": 5.0, "keys": "auto", "log_prompts": True}
+    settings = {
+        "request_seconds": 60.0,
+        "most_waiting": 9,
+        "drain_seconds": 5.0,
+        "keys": "auto",
+        "log_prompts": True,
+        "most_adapters": 1,
+        "base_below": None,
+    }
     settings |= {"requests_per_minute": None, "tokens_per_day": None, "cors_origins": []}
     settings |= {"jobs": {"most": 9, "most_per_key": 9, "requests": 9, "hours": 1.0}}
     params = EndpointParams(**{**settings, **dials})

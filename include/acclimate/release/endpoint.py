@@ -34,7 +34,8 @@ from acclimate.release.contents import SERVICE
 from acclimate.release.keys import trusted_key, trusted_path
 from acclimate.release.package import bento_environment, source_path
 from acclimate.release.registry import CHAMPION, connect, model_name, version_at
-from acclimate.release.roles import now, places, set_champion
+from acclimate.release.roles import now, places, set_adapters, set_champion
+from acclimate.release.siblings import siblings
 from acclimate.release.signing import PINNED
 from acclimate.serving.places import VARIABLE
 
@@ -98,6 +99,7 @@ def follow_alias(name: str) -> str:
 
     try:
         tag, why = champion_bento(name)
+        others = siblings(name, tag) if tag else {}
         concluded = settle()
     except (UserError, MlflowException) as fault:
         # A registry that is down for a while is no reason to stop serving; neither is one not up yet.
@@ -107,6 +109,7 @@ def follow_alias(name: str) -> str:
         set_champion(None, what)
         return f"{what}; waiting"
     set_champion(tag, why)
+    set_adapters(others)
     if concluded:
         say(concluded)
     return f"serving {tag}" if tag else f"{why}: waiting"

@@ -7,7 +7,7 @@ service, which looks several times a second, never sees half of one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pydantic import ValidationError
 
@@ -54,6 +54,12 @@ def set_challenger(tag: str) -> Serving:
     """Load this Bento beside the champion; what it is asked is for a canary to say."""
     challenger = packaged(tag)
     return _change(lambda before: before.model_copy(update={"challenger": challenger}))
+
+
+def set_adapters(tags: Mapping[str, str]) -> Serving:
+    """Have these Bentos loaded when they are asked for, by the names of their registered models, and no others."""
+    adapters = {name: packaged(tag) for name, tag in sorted(tags.items())}
+    return _change(lambda before: before.model_copy(update={"adapters": adapters}))
 
 
 def withdraw_challenger() -> Serving:

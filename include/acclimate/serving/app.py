@@ -47,7 +47,8 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
 
     @asynccontextmanager
     async def _running(app: FastAPI) -> AsyncIterator[None]:
-        app.state.batcher, app.state.roster = Batcher(complete, settings.most_waiting), Roster(load)
+        app.state.batcher = Batcher(complete, settings.most_waiting)
+        app.state.roster = Roster(load, settings.most_adapters)
         tasks = [asyncio.create_task(app.state.batcher.run())]
         if places is not None and places.serving.exists():
             tasks.append(asyncio.create_task(app.state.roster.follow(places.serving)))

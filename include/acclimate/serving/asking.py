@@ -49,6 +49,8 @@ class Wish:
     top_p: float = 1.0
     seed: int | None = None
     stop: tuple[str, ...] = ()
+    topic: str = ""
+    """What the user says, without the form that it takes: by this it is told whether it is of the domain."""
 
 
 @dataclass(eq=False)
@@ -87,8 +89,8 @@ class Exchange:
             raise
         self.told.new_tokens = (self.told.new_tokens or 0) + completion.new_tokens
         self.told.finish_reason = completion.finish_reason
-        READ.labels(self.model.version).inc(self.prompt_tokens)
-        GENERATED.labels(self.model.version).inc(completion.new_tokens)
+        READ.labels(self.model.label).inc(self.prompt_tokens)
+        GENERATED.labels(self.model.label).inc(completion.new_tokens)
         return completion
 
     async def _answer(self) -> Completion:
@@ -138,7 +140,7 @@ def asked(request: Request, wish: Wish, *, stream: bool = False) -> Iterator[Exc
 
         def _enter(model: Model) -> tuple[Ticket, str]:
             held.enter_context(model.in_use())
-            told.version = model.version
+            told.version = model.label
             text, prompt = fitted(model, wish)
             told.prompt_tokens = (told.prompt_tokens or 0) + len(prompt.tokens)
             return state.batcher.enter(model, prompt, _tell if stream else None), text
@@ -212,7 +214,7 @@ def _keep(request: Request, exchange: Exchange) -> None:
         return
     row = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "version": exchange.model.version,
+        "version": exchange.model.label,
         "prompt": exchange.text,
         "prompt_tokens": exchange.prompt_tokens,
         "new_tokens": answer.result().new_tokens,

@@ -43,6 +43,12 @@ class TooLongError(RefusedError):
     status, reason = 422, "too_long"
 
 
+class ManyModelsError(RefusedError):
+    """More models that are loaded on request than one batch may ask."""
+
+    status, reason = 422, "many_models"
+
+
 class TemplateError(RefusedError):
     """A conversation that the model's chat template does not take."""
 

@@ -10,9 +10,19 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from pydantic import BaseModel
 
 from acclimate.serving.documented import KEYED, Responses, refusals
+from acclimate.serving.shelf import Shelf
 from acclimate.serving.state import ROLES, Role
 
 router = APIRouter()
+
+
+class Offered(BaseModel):
+    """A model of another domain, which is loaded when it is asked for."""
+
+    version: str
+    in_memory: bool
+    refused: str
+    """Why it cannot be served; empty if it can."""
 
 
 class Health(BaseModel):
@@ -30,6 +40,8 @@ class Health(BaseModel):
     """A version."""
     refused: dict[str, str]
     """Versions that cannot be served, and why."""
+    adapters: dict[str, Offered]
+    """Of other domains, by the name of the registered model."""
     fault: str
     """Why the state file cannot be read; empty if it can."""
 
@@ -51,9 +63,19 @@ async def health(request: Request) -> JSONResponse:
         share=request.app.state.referee.share,
         loading=roster.loading.version if roster.loading else None,
         refused={packaged.version: reason for packaged, reason in roster.refused.items()},
+        adapters=_offered(roster.shelf),
         fault=roster.fault,
     )
     return JSONResponse(said.model_dump(), status_code=503 if why else 200)
+
+
+def _offered(shelf: Shelf) -> dict[str, Offered]:
+    return {
+        name: Offered(
+            version=packaged.version, in_memory=name in shelf.present, refused=shelf.refused.get(packaged, "")
+        )
+        for name, packaged in shelf.offered.items()
+    }
 
 
 TEXT: Responses = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}

@@ -15,6 +15,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from acclimate.serving.arriving import arrived
 from acclimate.serving.asking import Exchange, asked, unless_gone
 from acclimate.serving.documented import ASKING, KEYED, refusals
 from acclimate.serving.faults import body, said_of
@@ -60,7 +61,7 @@ async def completions(ask: CompletionRequest, request: Request) -> Response:
 
 @router.get("/models", response_model=ServedModels, responses=refusals(*KEYED, openai=True))
 async def models(request: Request) -> dict[str, Any]:
-    """What `model` can be: the registered model, and every role and version in memory."""
+    """What `model` can be: the registered model, every role and version in memory, the base, other domains' models."""
     return {"object": "list", "data": _models(request)}
 
 
@@ -74,17 +75,15 @@ async def model(name: str, request: Request) -> dict[str, Any]:
 
 
 def _models(request: Request) -> list[dict[str, Any]]:
-    names: dict[str, int] = {}
-    for role, (packaged, served) in request.app.state.roster.serves.items():
-        for name in (served.name, role, f"{served.name}:{packaged.version}"):
-            names.setdefault(name, int(served.loaded))
-    return [{"id": name, "object": "model", "created": at, "owned_by": "acclimate"} for name, at in names.items()]
+    names = request.app.state.roster.names()
+    return [{"id": name, "object": "model", "created": int(at), "owned_by": "acclimate"} for name, at in names.items()]
 
 
 async def _respond(ask: ChatRequest | CompletionRequest, request: Request) -> Response:
     chatting = isinstance(ask, ChatRequest)
     with ExitStack() as stack:
-        exchange = stack.enter_context(asked(request, ask.wish(), stream=bool(ask.stream)))
+        wish = await arrived(stack, request.app.state, ask.wish())
+        exchange = stack.enter_context(asked(request, wish, stream=bool(ask.stream)))
         frame = _Frame(exchange, chatting)
         if ask.stream:
             usage = ask.stream_options is not None and ask.stream_options.include_usage

@@ -126,8 +126,10 @@ class ChatRequest(_Asked):
 
     def wish(self) -> Wish:
         """What is asked, as every API asks it."""
-        reading = conversation([message.said() for message in self.messages])
-        return Wish(reading, max_new_tokens=self.max_completion_tokens or self.max_tokens, **self.sampling())
+        said = [message.said() for message in self.messages]
+        topic = "\n".join(text for role, text in said if role == "user")
+        most = self.max_completion_tokens or self.max_tokens
+        return Wish(conversation(said), topic=topic, max_new_tokens=most, **self.sampling())
 
 
 class CompletionRequest(_Asked):
@@ -144,4 +146,5 @@ class CompletionRequest(_Asked):
 
     def wish(self) -> Wish:
         """What is asked, as every API asks it."""
-        return Wish(as_it_stands(self.prompt), max_new_tokens=self.max_tokens, **self.sampling())
+        reading = as_it_stands(self.prompt)
+        return Wish(reading, topic=self.prompt, max_new_tokens=self.max_tokens, **self.sampling())

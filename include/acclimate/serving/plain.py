@@ -17,9 +17,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from acclimate.serving.arriving import arrived
 from acclimate.serving.asking import Exchange, Wish, asked, unless_gone
 from acclimate.serving.batching import BATCH_REQUESTS
 from acclimate.serving.documented import ASKING, KEYED, refusals
+from acclimate.serving.faults import ManyModelsError
 from acclimate.serving.generation import Completion
 from acclimate.serving.prompts import as_it_stands, question
 from acclimate.serving.sampling import Seed, Stop, Temperature, TopP
@@ -65,7 +67,7 @@ class Ask(BaseModel):
         """What is asked, as every API asks it."""
         reading = as_it_stands(self.prompt) if self.prompt is not None else question(str(self.question))
         given = self.model_dump(exclude={"prompt", "question"})
-        return Wish(reading, **given)
+        return Wish(reading, topic=self.prompt or self.question or "", **given)
 
 
 class Batch(BaseModel):
@@ -96,15 +98,22 @@ class Answers(BaseModel):
 @router.post("/generate", responses=refusals(*ASKING))
 async def generate(ask: Ask, request: Request) -> Answer:
     """Complete a prompt; 422 if it is too long for the model, never a silent cut."""
-    with asked(request, ask.wish()) as exchange:
+    with ExitStack() as stack:
+        wish = await arrived(stack, request.app.state, ask.wish())
+        exchange = stack.enter_context(asked(request, wish))
         return _answer(exchange, await unless_gone(request, exchange.completion()))
 
 
 @router.post("/generate/batch", responses=refusals(*ASKING))
 async def generate_batch(batch: Batch, request: Request) -> Answers:
     """Complete several prompts; if one cannot be, the request is refused and nothing is written."""
+    shelf = request.app.state.roster.shelf
+    if len(named := {ask.model for ask in batch.requests if ask.model and shelf.key(ask.model)}) > 1:
+        # Each would be held in memory while the next is waited for: two such batches could wait for each other forever.
+        raise ManyModelsError(f"{', '.join(sorted(named))}: a batch asks one model of another domain at most")
     with ExitStack() as stack:
-        exchanges = [stack.enter_context(asked(request, ask.wish())) for ask in batch.requests]
+        wishes = [await arrived(stack, request.app.state, ask.wish()) for ask in batch.requests]
+        exchanges = [stack.enter_context(asked(request, wish)) for wish in wishes]
         completions = await unless_gone(request, _all(exchanges))
         return Answers(answers=[_answer(*both) for both in zip(exchanges, completions, strict=True)])
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from acclimate.serving.faults import NotReadyError, UnknownModelError
 from acclimate.serving.models import Model
+from acclimate.serving.shelf import Shelf
 from acclimate.serving.state import ROLES, Packaged, Role, Serving, read
 
 POLL_SECONDS = 0.2
@@ -27,9 +28,11 @@ logger = logging.getLogger("bentoml.acclimate")
 
 @dataclass
 class Roster:
-    """Who serves in which role; everything but loading happens on the event loop."""
+    """Who serves in which role, and who besides answers to a name; everything but loading happens on the event loop."""
 
     load: Callable[[Packaged], Model]
+    most_adapters: int = 1
+    """Of other domains, in memory."""
     serving: Serving = field(default_factory=Serving)
     """What is wanted, as last read."""
     serves: dict[Role, tuple[Packaged, Model]] = field(default_factory=dict)
@@ -38,24 +41,43 @@ class Roster:
     """Packages that could not be loaded, and why; tried again when the state file is written again."""
     fault: str = ""
     """Why the state file cannot be read; what was read before goes on applying."""
+    shelf: Shelf = field(init=False)
+    """Who is loaded when asked for."""
     _leaving: list[Model] = field(default_factory=list)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="load"))
 
-    def pick(self, name: str | None, drawn: Role = "champion") -> tuple[Role, Model]:
-        """The role and model that answer a request for `name`.
+    def __post_init__(self) -> None:
+        """Nothing is offered yet."""
+        self.shelf = Shelf(self.load, self.most_adapters, self._thread)
+
+    def pick(self, name: str | None, drawn: Role = "champion") -> tuple[str, Model]:
+        """The role and model that answer a request for `name`; 'base' and 'adapter' are those who have none.
 
         Args:
-            name: a role or a version; the registered model, or None, for whoever is drawn.
+            name: a role or a version; the registered model, or None, for whoever is drawn; the base; the registered
+                model of another domain.
             drawn: the role that a canary gives the request to.
 
         Raises:
-            NotReadyError: if there is no champion.
-            UnknownModelError: if nobody of that name is in memory.
+            NotReadyError: if there is no champion, or who is named is not in memory at the moment.
+            UnknownModelError: if nobody has that name.
         """
         if "champion" not in self.serves:
             raise NotReadyError(self.why())
-        role = drawn if self.leaves_open(name) else self._named(str(name))
-        return role, self.serves[role][1]
+        return (drawn, self.serves[drawn][1]) if self.leaves_open(name) else self._named(str(name))
+
+    def names(self) -> dict[str, float]:
+        """What a request can ask for, and since when it has been in memory; 0 if it is not."""
+        names: dict[str, float] = {}
+        for role, (_, model) in self.serves.items():
+            for name in (model.name, role, f"{model.name}:{model.version}"):
+                names.setdefault(name, model.loaded)
+        if (base := self._base()) is not None:
+            names[base.name] = base.loaded
+        for name, packaged in self.shelf.offered.items() if self.serves else ():
+            there = self.shelf.present.get(name)
+            names |= dict.fromkeys((name, f"{name}:{packaged.version}"), there.loaded if there else 0.0)
+        return names
 
     def leaves_open(self, name: str | None) -> bool:
         """Whether a request for `name` is for whoever is drawn, and there is somebody."""
@@ -98,6 +120,7 @@ class Roster:
         """From now on this is wanted: roles whose model is in memory change at once."""
         self.serving = serving
         self.refused.clear()
+        self.shelf.offer(serving.adapters)
         present = dict(self.serves.values())
         for role in ROLES:
             wanted = serving.packaged(role)
@@ -161,16 +184,27 @@ class Roster:
 
     def _free(self) -> None:
         """Let go of models that have no role and nobody who waits for them."""
+        self.shelf.free()
         staying = [model for model in self._leaving if model.users]
         gone, self._leaving = len(self._leaving) - len(staying), staying
         if gone:
             gc.collect()  # a network is full of cycles: without this its weights stay until some later collection
 
-    def _named(self, name: str) -> Role:
+    def _base(self) -> Model | None:
+        """The bare base, where the champion is an adapter on it."""
+        return self.serves["champion"][1].bare if "champion" in self.serves else None
+
+    def _named(self, name: str) -> tuple[str, Model]:
         for role, (packaged, model) in self.serves.items():
             if name in (role, packaged.version, f"{model.name}:{packaged.version}"):
-                return role
+                return role, model
+        base = self._base()
+        if base is not None and name == base.name:
+            return base.name, base
+        if self.shelf.key(name) is not None:
+            return "adapter", self.shelf.at_hand(name)
         served = [f"{role} (version {packaged.version})" for role, (packaged, _) in self.serves.items()]
+        served += [*([base.name] if base else []), *self.shelf.offered]
         raise UnknownModelError(f"{name!r} is not served; there are {', '.join(served)}")
 
 

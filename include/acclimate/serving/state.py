@@ -1,7 +1,8 @@
 """Which models are to be served in which role: the one file that whoever decides writes and the service follows.
 
     {"champion": {"version": "3", "folder": "/…/acclimate-scientific-python/v3-ab12cd34/src", "sha256": "ab12cd34…"},
-     "challenger": null, "why": ""}
+     "challenger": null, "why": "",
+     "adapters": {"acclimate-law": {"version": "7", "folder": "/…/acclimate-law/v7-77aa01c2/src", "sha256": "77aa…"}}}
 
 The service never asks the registry: it goes on serving when that is down, and starts without it.
 """
@@ -35,6 +36,8 @@ class Serving(BaseModel):
 
     champion: Packaged | None = None
     challenger: Packaged | None = None
+    adapters: dict[str, Packaged] = {}
+    """Champions of other domains on the champion's base, by their registered models: loaded when they are asked for."""
     why: str = ""
     """Why there is no champion, for whoever asks; empty if there is one."""
 

@@ -35,7 +35,7 @@ Scenario = Callable[[Keeper], Coroutine[Any, Any, None]]
 class Letters:
     """A tokenizer of one token per letter."""
 
-    eos_token_id, pad_token_id, chat_template = 0, 0, None
+    eos_token_id, pad_token_id, bos_token_id, chat_template = 0, 0, None, None
 
     def __call__(self, text: str, **_: Any) -> dict[str, list[int]]:
         return {"input_ids": [ord(letter) for letter in text]}
@@ -67,7 +67,14 @@ def kept(scenario: Scenario, complete: Any = echo, *, limits: Limits | None = No
 
     async def _run() -> None:
         settings = {"request_seconds": 60.0, "most_waiting": 9, "drain_seconds": 5.0, "keys": "auto"}
-        settings |= {"requests_per_minute": None, "tokens_per_day": None, "cors_origins": [], "log_prompts": True}
+        settings |= {
+            "requests_per_minute": None,
+            "tokens_per_day": None,
+            "cors_origins": [],
+            "log_prompts": True,
+            "most_adapters": 1,
+            "base_below": None,
+        }
         params = EndpointParams.model_validate({**settings, "jobs": {**JOBS, **dials}})
         batcher, roster = Batcher(complete, params.most_waiting), Roster(toy)
         await roster.bring(Serving(champion=Packaged(version="1", folder=Path(), sha256="")))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from acclimate.core.params.fields import Count, Section
+from acclimate.core.params.fields import Count, Section, Share
 
 
 class JobsParams(Section):
@@ -29,4 +29,6 @@ class EndpointParams(Section):
     tokens_per_day: Count | None
     cors_origins: list[Annotated[str, Field(pattern=r"^https?://[^/*]+$")]]
     log_prompts: bool
+    most_adapters: Count
+    base_below: Share | None
     jobs: JobsParams

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from acclimate.serving.asking import GENERATED, READ, fitted
-from acclimate.serving.faults import FullError, RefusedError, TooLongError, said_of
+from acclimate.serving.faults import FullError, RefusedError, TooLongError, UnknownModelError, said_of
 from acclimate.serving.jobs.record import CHUNK, Failure, Job, Submitted, create, found
 from acclimate.serving.places import append
 from acclimate.serving.plain import Answer, Ask
@@ -213,6 +213,10 @@ class Keeper:
         for place, ask in enumerate(asks):
             if place % CHECKED_AT_ONCE == 0:
                 await asyncio.sleep(0)
+            if ask.model is not None and self.roster.shelf.key(ask.model) is not None:
+                # It would keep that model in memory for as long as jobs stand still, and others could not be loaded.
+                told = f"requests.{place}: jobs are answered by this domain's models and their base, not by {ask.model}"
+                raise UnknownModelError(told)
             try:
                 fitted(self.roster.pick(ask.model)[1], ask.wish())
             except TooLongError as fault:
