@@ -106,6 +106,15 @@ def test_a_penalty_on_a_change_that_is_not_added_is_refused(tmp_path: Path, text
     assert "train_domain.penalty is ewc and training.strategy is dora" in message
 
 
+def test_nothing_is_sent_to_a_base_that_is_not_there(tmp_path: Path, text: str) -> None:
+    changes: dict[str, object] = {"endpoint.base_below": 0.05}
+    message = _fault(tmp_path, with_changes(text, changes))
+    assert "endpoint.base_below is 0.05 and package.weights is quantized" in message
+    path = tmp_path / "right.yaml"
+    path.write_text(with_changes(text, {**changes, "package.weights": "adapter"}), encoding="utf-8")
+    assert load(path).endpoint.base_below == 0.05
+
+
 def test_what_needs_whole_weights_is_refused_beside_four_bits(tmp_path: Path, text: str) -> None:
     changes = {"training.base_weights": "nf4", "train_domain.penalty": "ewc"}
     message = _fault(tmp_path, with_changes(text, changes))

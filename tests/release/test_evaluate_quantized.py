@@ -172,8 +172,11 @@ def test_where_the_merged_model_is_packaged_the_quantised_one_cannot_block_it(
     assert (report.verdict, report.weights) == ("promote", "merged")
     assert report.metrics["domain_bits_per_byte"]["passed"] is False
     bound = asked(0.9, max_size_mb=0.01)
-    report = judged(finished_run, candidate, evaluation, tmp_path / "b", bound, package=merged)
+    adapter = PACKAGED.model_copy(update={"weights": "adapter"})
+    report = judged(finished_run, candidate, evaluation, tmp_path / "b", bound, package=adapter)
+    assert report.weights == "adapter"
     assert report.reasons[0].startswith("size: merged takes")
+    assert "what is packaged is the adapter on its base, which the gate has judged" in report.reasons
 
 
 @pytest.mark.timeout(400)

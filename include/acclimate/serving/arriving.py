@@ -44,7 +44,7 @@ async def arrived(held: ExitStack, state: Any, wish: Wish) -> Wish:
         held.callback(lambda: ROUTED.labels(route).observe(time.perf_counter() - begun))
         wish = dataclasses.replace(wish, model=BASE) if route == BASE else wish
     key = None if wish.model is None else roster.shelf.key(wish.model)
-    if key is not None:
+    if key is not None and not roster.why():  # without a champion nobody answers, and the queue says so
         if roster.shelf.waiting >= settings.most_waiting:
             raise FullError(f"{roster.shelf.waiting} requests wait for a model to be loaded already")
         async with asyncio.timeout(settings.request_seconds):

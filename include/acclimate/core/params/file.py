@@ -172,6 +172,16 @@ class Params(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _the_base_is_there_to_be_asked(self) -> Params:
+        if self.endpoint.base_below is not None and self.package.weights != "adapter":
+            raise ValueError(
+                f"endpoint.base_below is {self.endpoint.base_below} and package.weights is {self.package.weights}: the "
+                "base is in the endpoint's memory only where an adapter is packaged beside it. Set base_below to null, "
+                "or weights to adapter"
+            )
+        return self
+
     def section(self, name: str) -> Section:
         """The section called `name` in params.yaml."""
         # pydantic's BaseModel has a method `validate`, so that section's attribute carries an underscore.
