@@ -111,6 +111,19 @@ def test_the_base_goes_with_the_last_model_on_it(both: tuple[Packaged, Packaged]
     assert gone() is None
 
 
+def test_an_adapter_goes_at_once_without_a_collection(both: tuple[Packaged, Packaged]) -> None:
+    one, two = map(load, both)
+    written(one)
+    gone = weakref.ref(one.network)
+    gc.disable()
+    try:
+        del one
+        assert gone() is None
+    finally:
+        gc.enable()
+    assert two.bare is not None
+
+
 def test_a_changed_byte_of_base_or_adapter_is_refused_by_name(both: tuple[Packaged, Packaged], tmp_path: Path) -> None:
     for name in ("base/model.safetensors", "adapter/adapter_model.safetensors"):
         folder = Path(shutil.copytree(both[0].folder, tmp_path / name.partition("/")[0]))
