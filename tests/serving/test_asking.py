@@ -52,7 +52,7 @@ def broken(_: Model, rows: list[Row]) -> list[Completion]:
 def toy(packaged: Packaged) -> Model:
     manifest = {"model": "m", "version": packaged.version, "max_prompt_tokens": 8, "max_new_tokens": 4}
     manifest |= {"prompt": "{question}", "sha256": "a" * 64}
-    engine: Any = SimpleNamespace(ends=frozenset({0}))
+    engine: Any = SimpleNamespace(ends=frozenset({0}), joins=False)
     return Model(manifest, engine, Letters())
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     Complete = Callable[[Model, list[Row]], list[Completion]]
 
-MODEL: Any = SimpleNamespace(name="a")
-OTHER: Any = SimpleNamespace(name="b")
+MODEL: Any = SimpleNamespace(name="a", joins=False)
+OTHER: Any = SimpleNamespace(name="b", joins=False)
 
 
 def echo(row: Row) -> Completion:
@@ -124,3 +124,127 @@ def test_who_comes_when_as_many_wait_as_may_is_told_when_to_come_again() -> None
         batcher.enter(MODEL, Prompt([3], 1))
 
     asyncio.run(scenario())
+
+
+class Steps:
+    """An engine that joins: one letter of every row at a time, as long as `go_on` lets it."""
+
+    def __init__(self) -> None:
+        self.beside: list[set[int]] = []
+        self.begun = threading.Event()
+        self.go_on = threading.Semaphore(0)
+
+    def complete(self, model: Any, rows: list[Row], more: Callable[[], list[Row]]) -> list[Completion]:
+        writing = list(rows)
+        self.begun.set()
+        while writing:
+            assert self.go_on.acquire(timeout=10)
+            self.beside.append({row.prompt.tokens[0] for row in writing})
+            writing = [row for row in writing if not row.take(7, model)] + more()
+        return [row.completion(model) for row in rows]
+
+
+def toy(name: str) -> Any:
+    return SimpleNamespace(name=name, joins=True, ends=frozenset(), text=lambda tokens: "x" * len(tokens))
+
+
+def test_who_comes_while_an_engine_that_joins_writes_is_written_beside_the_others_and_answered_when_complete() -> None:
+    steps, model = Steps(), toy("a")
+
+    async def scenario() -> None:
+        batcher = Batcher(steps.complete, 64)
+        task = asyncio.create_task(batcher.run())
+        long = batcher.enter(model, Prompt([1], 5))
+        await asyncio.to_thread(steps.begun.wait, 10)
+        short = batcher.enter(model, Prompt([2], 2))
+        steps.go_on.release(3)
+        assert (await batcher.answer(short)).text == "xx"
+        assert not long.answer.done()
+        steps.go_on.release(2)
+        assert (await batcher.answer(long)).new_tokens == 5
+        task.cancel()
+
+    asyncio.run(scenario())
+    assert steps.beside == [{1}, {1, 2}, {1, 2}, {1}, {1}]
+
+
+def test_nobody_joins_past_somebody_who_waits_for_another_model() -> None:
+    steps, model, other = Steps(), toy("a"), toy("b")
+
+    async def scenario() -> None:
+        batcher = Batcher(steps.complete, 64)
+        task = asyncio.create_task(batcher.run())
+        tickets = [batcher.enter(model, Prompt([1], 2))]
+        await asyncio.to_thread(steps.begun.wait, 10)
+        tickets += [batcher.enter(who, Prompt([n], 1)) for who, n in ((model, 2), (other, 3), (model, 4))]
+        steps.go_on.release(100)
+        await asyncio.gather(*map(batcher.answer, tickets))
+        task.cancel()
+
+    asyncio.run(scenario())
+    assert steps.beside == [{1}, {1, 2}, {3}, {4}]
+
+
+def test_no_more_are_written_side_by_side_than_there_is_room_for() -> None:
+    steps, model = Steps(), toy("a")
+    steps.go_on.release(1000)
+    answers = asyncio.run(ask_all(steps.complete, [(model, Prompt([n], 1 + n % 7)) for n in range(60)]))
+    assert [answer.new_tokens for answer in answers] == [1 + n % 7 for n in range(60)]
+    assert max(map(len, steps.beside)) == BATCH_REQUESTS
+
+
+def test_a_fault_reaches_those_who_joined_and_who_was_let_in_too_late_is_answered_by_the_next_batch() -> None:
+    model, begun, fail = toy("a"), threading.Event(), threading.Event()
+    seen: list[list[int]] = []
+
+    def complete(model: Any, rows: list[Row], more: Callable[[], list[Row]]) -> list[Completion]:
+        seen.append([row.prompt.tokens[0] for row in rows])
+        if len(seen) > 1:
+            return [echo(row) for row in rows]
+        begun.set()
+        assert fail.wait(10)
+        seen[0] += [row.prompt.tokens[0] for row in more()]
+        joined.set()
+        assert late.wait(10)
+        raise RuntimeError("no memory")
+
+    joined, late = threading.Event(), threading.Event()
+
+    async def scenario() -> list[Any]:
+        batcher = Batcher(complete, 64)
+        task = asyncio.create_task(batcher.run())
+        asked = [asyncio.create_task(ask(batcher, model, Prompt([1], 1)))]
+        await asyncio.to_thread(begun.wait, 10)
+        asked.append(asyncio.create_task(ask(batcher, model, Prompt([2], 1))))
+        await asyncio.sleep(0)
+        fail.set()
+        await asyncio.to_thread(joined.wait, 10)
+        asked.append(asyncio.create_task(ask(batcher, model, Prompt([3], 1))))
+        await asyncio.sleep(0)
+        late.set()
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        task.cancel()
+        return answers
+
+    *faults, answer = asyncio.run(scenario())
+    assert [str(fault) for fault in faults] == ["no memory", "no memory"]
+    assert answer.text == "3"
+    assert seen == [[1, 2], [3]]
+
+
+def test_who_hangs_up_makes_room_for_who_waits() -> None:
+    steps, model = Steps(), toy("a")
+
+    async def scenario() -> None:
+        batcher = Batcher(steps.complete, 64)
+        task = asyncio.create_task(batcher.run())
+        asked = [batcher.enter(model, Prompt([n], 3)) for n in range(BATCH_REQUESTS + 1)]
+        await asyncio.to_thread(steps.begun.wait, 10)
+        batcher.give_up(asked[0])
+        steps.go_on.release(100)
+        answers = await asyncio.gather(*map(batcher.answer, asked[1:]))
+        assert {answer.text for answer in answers} == {"xxx"}
+        task.cancel()
+
+    asyncio.run(scenario())
+    assert steps.beside[1] == set(range(1, BATCH_REQUESTS + 1))

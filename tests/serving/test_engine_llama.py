@@ -22,7 +22,7 @@ from acclimate.release.keys import signing_key, trusted_key
 from acclimate.release.signing import PINNED, sign
 from acclimate.serving import engine_llama
 from acclimate.serving.engine_llama import SEQUENCES, EngineError, LlamaCpp
-from acclimate.serving.generation import Completion, Prompt, Row, complete
+from acclimate.serving.generation import Completion, Prompt, Row, complete, nobody
 from acclimate.serving.models import Model, load
 from acclimate.serving.state import Packaged
 
@@ -124,6 +124,23 @@ def test_however_small_the_dials_the_likeliest_token_is_drawn(model: Model, temp
     assert completed(model, Prompt(tokens, 8, temperature, top_p)) == greedy
 
 
+def test_who_comes_while_others_are_written_joins_them_and_is_written_the_same(model: Model) -> None:
+    first, late = Row(Prompt(model.tokens(QUESTION), 32)), Row(Prompt(model.tokens("numpy"), 4))
+    arrived = [late]
+    done: list[Row] = []
+    first.over, late.over = (lambda _: done.append(first)), (lambda _: done.append(late))
+
+    def more() -> list[Row]:
+        return [arrived.pop()] if arrived and len(first.written) > 3 else []
+
+    complete(model, [first], more)
+    assert done == [late, first]
+    alone = [Row(row.prompt) for row in (first, late)]
+    for row in alone:
+        complete(model, [row])
+    assert [row.written for row in alone] == [first.written, late.written]
+
+
 def test_who_gives_up_ends_the_writing_and_the_others_go_on(model: Model) -> None:
     row, other = Row(Prompt(model.tokens("numpy"), 32), given_up=True), Row(Prompt(model.tokens("numpy"), 32))
     complete(model, [row, other])
@@ -135,9 +152,9 @@ def test_what_fails_here_leaves_nothing_behind_there(engine: LlamaCpp) -> None:
         raise ValueError("no such character")
 
     with pytest.raises(ValueError, match="no such character"):
-        engine.write([Row(Prompt([0, 5], 100)) for _ in range(SEQUENCES)], fail)
+        engine.write([Row(Prompt([0, 5], 100)) for _ in range(SEQUENCES)], fail, nobody)
     row = Row(Prompt([0, 5], 3))
-    engine.write([row], written(3))
+    engine.write([row], written(3), nobody)
     assert len(row.written) == 3
 
 
@@ -149,10 +166,24 @@ def test_if_the_process_ends_who_waits_is_told_how_and_the_next_is_answered(engi
         return False
 
     with pytest.raises(EngineError, match=r"llama\.cpp ended by SIGKILL: it said nothing"):
-        engine.write([Row(Prompt([0, 5], 100))], kill)
+        engine.write([Row(Prompt([0, 5], 100))], kill, nobody)
     row = Row(Prompt([0, 5], 3))
-    engine.write([row], written(3))
+    engine.write([row], written(3), nobody)
     assert (len(row.written), alive(before), alive(pid_of(engine))) == (3, False, True)
+
+
+def test_if_it_ends_while_nobody_waits_nobody_is_told(engine: LlamaCpp) -> None:
+    os.kill(pid_of(engine), signal.SIGKILL)
+    engine._worker.process.wait()
+    row = Row(Prompt([0, 5], 3))
+    engine.write([row], written(3), nobody)
+    assert len(row.written) == 3
+
+
+def test_a_prompt_without_tokens_is_answered_too(engine: LlamaCpp) -> None:
+    rows = [Row(Prompt([], 3)), Row(Prompt([0, 5], 3))]
+    engine.write(rows, written(3), nobody)
+    assert [len(row.written) for row in rows] == [3, 3]
 
 
 def test_a_process_that_is_stuck_while_nobody_waits_is_ended(engine: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +192,7 @@ def test_a_process_that_is_stuck_while_nobody_waits_is_ended(engine: LlamaCpp, m
     os.kill(stuck, signal.SIGSTOP)
     threading.Timer(2.0, lambda: setattr(row, "given_up", True)).start()
     with pytest.raises(EngineError, match="ended by SIGKILL"):
-        engine.write([row], written(100))
+        engine.write([row], written(100), nobody)
     assert row.given_up
 
 
@@ -169,7 +200,7 @@ def test_what_is_told_to_all_processes_of_the_service_does_not_end_it(engine: Ll
     for number in (signal.SIGTERM, signal.SIGINT):
         os.kill(pid_of(engine), number)
     row = Row(Prompt([0, 5], 3))
-    engine.write([row], written(3))
+    engine.write([row], written(3), nobody)
     assert len(row.written) == 3
 
 

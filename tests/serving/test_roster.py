@@ -21,7 +21,7 @@ ONE, TWO, THREE = (Packaged(version=version, folder=Path("/"), sha256=version * 
 
 
 def toy(packaged: Packaged) -> Model:
-    engine: Any = SimpleNamespace(ends=frozenset({0}))
+    engine: Any = SimpleNamespace(ends=frozenset({0}), joins=False)
     tokenizer = SimpleNamespace(eos_token_id=0, pad_token_id=0)
     return Model({"model": "m", "version": packaged.version}, engine, tokenizer)
 

@@ -1,8 +1,9 @@
 """Many at a time: requests that wait together for the same model are answered together.
 
-A request never waits for others to arrive: a batch is whoever is waiting when the processor becomes free. What nobody
-waits for is answered in the background: when nobody else is there, and a few at a time, since who comes meanwhile
-waits until these are done.
+A request never waits for others to arrive: a batch is whoever is waiting when the processor becomes free. Where the
+engine can take in another text between two tokens, who comes joins the batch under way, unless somebody waits before
+them for another model. What nobody waits for is answered in the background: when nobody else is there, and a few at a
+time, since who comes meanwhile may have to wait until these are done.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from acclimate.serving.faults import FullError
@@ -34,16 +36,38 @@ class Ticket:
     model: Model
     row: Row
     answer: asyncio.Future[Completion]
+    begun: float = 0.0
+    """When its writing began; 0 while it waits."""
+
+
+@dataclass(eq=False)
+class Batch:
+    """Those who are being answered."""
+
+    model: Model
+    tickets: list[Ticket]
+    """Not yet answered, those who are joining included."""
+    joining: deque[Ticket] = field(default_factory=deque)
+    """Let in here by the event loop, and taken up by the generating thread between two tokens."""
+
+    def take_up(self) -> list[Row]:
+        """The rows of who has joined since it was called last."""
+        rows = []
+        while self.joining:
+            rows.append(self.joining.popleft().row)
+        return rows
 
 
 class Batcher:
     """Hands waiting prompts to `complete`: one batch at a time whatever the models, as they share one processor."""
 
-    def __init__(self, complete: Callable[[Model, list[Row]], list[Completion]], most_waiting: int) -> None:
+    def __init__(self, complete: Callable[..., list[Completion]], most_waiting: int) -> None:
+        """`complete` is generation.complete: of a model and rows, and where the engine joins, of more rows."""
         self._complete = complete
         self._most = most_waiting
         self._waiting: list[Ticket] = []
         self._background: list[Ticket] = []
+        self._under_way: Batch | None = None
         self._arrived = asyncio.Event()
         self._batch_seconds = 0.0
         # One thread, always the same: every thread that computes would get a set of OpenMP threads of its own.
@@ -68,8 +92,15 @@ class Batcher:
             fault = FullError(f"{len(self._waiting)} requests are waiting already")
             fault.retry_after = max(1, math.ceil(batches * self._batch_seconds))
             raise fault
-        ticket = Ticket(model, Row(prompt, tell), asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        ticket = Ticket(model, Row(prompt, tell), loop.create_future())
+
+        def _over(completion: Completion) -> None:
+            loop.call_soon_threadsafe(self._answered, ticket, completion)
+
+        ticket.row.over = _over
         (self._background if background else self._waiting).append(ticket)
+        self._let_in()
         self._arrived.set()
         return ticket
 
@@ -86,6 +117,7 @@ class Batcher:
         for queue in (self._waiting, self._background):
             if ticket in queue:
                 queue.remove(ticket)
+        self._leave(ticket)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -103,16 +135,52 @@ class Batcher:
         queue[:] = [one for one in queue if one not in batch]
         return batch
 
-    async def _answer(self, batch: list[Ticket]) -> None:
-        rows, begun = [one.row for one in batch], time.monotonic()
-        work = asyncio.get_running_loop().run_in_executor(self._thread, self._complete, batch[0].model, rows)
+    async def _answer(self, tickets: list[Ticket]) -> None:
+        batch = self._under_way = Batch(tickets[0].model, list(tickets))
+        for one in tickets:
+            one.begun = time.monotonic()
+        more = (batch.take_up,) if batch.model.joins else ()
+        rows = [one.row for one in tickets]
+        work = asyncio.get_running_loop().run_in_executor(self._thread, self._complete, batch.model, rows, *more)
         # A fault is handed to those who asked, and the next batch gets its turn.
         (outcome,) = await asyncio.gather(work, return_exceptions=True)
-        self._batch_seconds = time.monotonic() - begun
-        for place, one in enumerate(batch):
-            if one.answer.done() or one.row.given_up:
-                continue
-            if isinstance(outcome, BaseException):
-                one.answer.set_exception(outcome)
-            else:
-                one.answer.set_result(outcome[place])
+        self._under_way = None
+        # Who was let in when nothing was written any more.
+        self._waiting[:0] = [one for one in batch.joining if not one.row.given_up]
+        if isinstance(outcome, BaseException):
+            for one in set(batch.tickets) - set(batch.joining):
+                self._settle(one, outcome)
+        else:
+            for one, completion in zip(tickets, outcome, strict=True):
+                self._settle(one, completion)
+
+    def _let_in(self) -> None:
+        """Have those who wait join the batch under way, in their order, as many as there is room for."""
+        batch = self._under_way
+        if batch is None or not batch.model.joins:
+            return
+        while self._waiting and self._waiting[0].model is batch.model and len(batch.tickets) < BATCH_REQUESTS:
+            ticket = self._waiting.pop(0)
+            ticket.begun = time.monotonic()
+            batch.tickets.append(ticket)
+            batch.joining.append(ticket)
+
+    def _answered(self, ticket: Ticket, completion: Completion) -> None:
+        """It is complete, while others of its batch may not be."""
+        self._settle(ticket, completion)
+        self._leave(ticket)
+
+    def _leave(self, ticket: Ticket) -> None:
+        """Make room in the batch under way."""
+        if self._under_way is not None and ticket in self._under_way.tickets:
+            self._under_way.tickets.remove(ticket)
+            self._let_in()
+
+    def _settle(self, ticket: Ticket, outcome: Completion | BaseException) -> None:
+        if ticket.answer.done() or ticket.row.given_up:
+            return
+        self._batch_seconds = time.monotonic() - ticket.begun
+        if isinstance(outcome, BaseException):
+            ticket.answer.set_exception(outcome)
+        else:
+            ticket.answer.set_result(outcome)

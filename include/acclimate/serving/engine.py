@@ -1,7 +1,7 @@
 """What computes: the network of one packaged model behind one interface, whichever library holds it.
 
     engine, tokenizer = opened(folder / "model", manifest)
-    engine.write(rows, take)       # hands every row its tokens one by one, until `take` says that it is complete
+    engine.write(rows, take, more)      # hands every row its tokens one by one, until `take` says that it is complete
     engine.close()
 
 An engine chooses the next token and nothing else. Which tokens a text has, where a completion ends and what it says is
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Take = Callable[["Row", int], bool]
 """Gives a row its next token; whether the row is complete now, or nobody waits for it any more."""
+More = Callable[[], "list[Row]"]
+"""Rows that have come since it was asked last, to be written beside the others."""
 
 
 class Engine(Protocol):
@@ -32,7 +34,11 @@ class Engine(Protocol):
     def ends(self) -> frozenset[int]:
         """Tokens that end a text."""
 
-    def write(self, rows: list[Row], take: Take) -> None:
+    @property
+    def joins(self) -> bool:
+        """Whether `write` asks for more rows while it writes; else whoever comes waits until it is done."""
+
+    def write(self, rows: list[Row], take: Take, more: More) -> None:
         """Write after every row's prompt, as its dials say, until `take` has said of each that it is complete."""
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from acclimate.serving.engine import Take
+    from acclimate.serving.engine import More, Take
     from acclimate.serving.generation import Prompt, Row
 
 SEQUENCES = 16
@@ -79,12 +79,13 @@ class Worker:
             if not select.select([self.process.stdout], [], [], seconds)[0]:
                 return None
             if not (more := os.read(self.process.stdout.fileno(), 1 << 16)):
-                raise EngineError(self._obituary())
+                raise EngineError(self.obituary())
             *self._lines, self._rest = (self._rest + more).split(b"\n")
         said: dict[str, Any] = json.loads(self._lines.pop(0))
         return said
 
-    def _obituary(self) -> str:
+    def obituary(self) -> str:
+        """How it ended, once it has."""
         code = self.process.wait()
         self._errors.seek(0)
         lines = [line.strip() for line in self._errors.read().decode(errors="replace").splitlines() if line.strip()]
@@ -94,6 +95,8 @@ class Worker:
 
 class LlamaCpp:
     """A GGUF file behind a process that has loaded it."""
+
+    joins = True
 
     def __init__(self, path: Path, *, window: int, threads: int, ends: frozenset[int]) -> None:
         """Load the file.
@@ -119,15 +122,15 @@ class LlamaCpp:
         self._start()
         self.weight_bytes = self._await_loaded()
 
-    def write(self, rows: list[Row], take: Take) -> None:
+    def write(self, rows: list[Row], take: Take, more: More) -> None:
         """All rows side by side, as many as there is room for; who is complete makes room for the next."""
+        if self._worker.process.poll() is not None:  # it ended while nobody waited for it
+            self._start_again(self._worker.obituary())
         try:
             self._await_loaded()
-            self._write({next(self._numbers): row for row in rows}, take)
+            self._write(rows, take, more)
         except EngineError as fault:
-            logger.error("%s; starting it again", fault)
-            self._ended()
-            self._start()
+            self._start_again(str(fault))
             raise
 
     def close(self) -> None:
@@ -138,6 +141,11 @@ class LlamaCpp:
         self._worker, self._loaded = Worker(self._first), 0
         self._ended = weakref.finalize(self, _end, self._worker.process)
 
+    def _start_again(self, obituary: str) -> None:
+        logger.error("%s; starting it again", obituary)
+        self._ended()
+        self._start()
+
     def _await_loaded(self) -> int:
         """The bytes of the weights, once they are in memory."""
         while not self._loaded:
@@ -145,8 +153,9 @@ class LlamaCpp:
             self._loaded = said["bytes"] if said else 0
         return self._loaded
 
-    def _write(self, waiting: dict[int, Row], take: Take) -> None:
-        self._worker.send({"add": [_asked(number, row.prompt) for number, row in waiting.items()]})
+    def _write(self, rows: list[Row], take: Take, more: More) -> None:
+        waiting: dict[int, Row] = {}
+        self._add(rows, waiting)
         moved = time.monotonic()
         try:
             while waiting:
@@ -156,9 +165,16 @@ class LlamaCpp:
                     self._hand_out(said["tokens"], waiting, take)
                 elif time.monotonic() - moved > STUCK_SECONDS and all(row.given_up for row in waiting.values()):
                     self._worker.process.kill()
+                self._add(more(), waiting)
         finally:
             if waiting:
                 self._worker.send({"drop": list(waiting)})
+
+    def _add(self, rows: list[Row], waiting: dict[int, Row]) -> None:
+        if rows:
+            numbered = dict(zip(self._numbers, rows, strict=False))
+            waiting |= numbered
+            self._worker.send({"add": [self._asked(number, row.prompt) for number, row in numbered.items()]})
 
     def _hand_out(self, tokens: list[tuple[int, int]], waiting: dict[int, Row], take: Take) -> None:
         # Of a text that was dropped a last token may be on its way.
@@ -169,17 +185,16 @@ class LlamaCpp:
         for number in done:
             del waiting[number]
 
-
-def _asked(number: int, prompt: Prompt) -> dict[str, Any]:
-    """A prompt as the worker is told of it."""
-    return {
-        "number": number,
-        "prompt": prompt.tokens,
-        "most": prompt.max_new_tokens,
-        "temperature": prompt.temperature,
-        "top_p": prompt.top_p,
-        "seed": secrets.randbelow(_SEEDS) if prompt.seed is None else prompt.seed % _SEEDS,
-    }
+    def _asked(self, number: int, prompt: Prompt) -> dict[str, Any]:
+        """A prompt as the worker is told of it; one without tokens goes on from the end of another text."""
+        return {
+            "number": number,
+            "prompt": prompt.tokens or [min(self.ends, default=0)],
+            "most": prompt.max_new_tokens,
+            "temperature": prompt.temperature,
+            "top_p": prompt.top_p,
+            "seed": secrets.randbelow(_SEEDS) if prompt.seed is None else prompt.seed % _SEEDS,
+        }
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -10,19 +10,21 @@ from acclimate.serving.engine import end_tokens
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from acclimate.serving.engine import Take
+    from acclimate.serving.engine import More, Take
     from acclimate.serving.generation import Prompt, Row
 
 
 class Transformers:
     """A causal language model of transformers, in evaluation mode."""
 
+    joins = False
+
     def __init__(self, network: Any, tokenizer: Any) -> None:
         self.network = network
         self.ends = end_tokens(tokenizer, network.generation_config.eos_token_id)
         self._pad: int = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
 
-    def write(self, rows: list[Row], take: Take) -> None:
+    def write(self, rows: list[Row], take: Take, more: More) -> None:
         """All rows in one batch, which is over when the last of them is."""
         import torch
 

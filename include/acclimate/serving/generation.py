@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from acclimate.serving.wording import Wording
 
 if TYPE_CHECKING:
+    from acclimate.serving.engine import More
     from acclimate.serving.models import Model
 
 Ending = Literal["stop", "length"]
@@ -51,6 +52,8 @@ class Row:
     prompt: Prompt
     tell: Callable[[str], None] | None = None
     """Told every piece of text as it is written, by the generating thread."""
+    over: Callable[[Completion], None] | None = None
+    """Told the whole as soon as it is complete, by the generating thread; the rest of a batch may go on."""
     written: list[int] = field(default_factory=list)
     wording: Wording | None = None
     finish_reason: Ending | None = None
@@ -67,9 +70,13 @@ class Row:
             self._word(model)
             if self.finish_reason is None and len(self.written) == self.prompt.max_new_tokens:
                 self.finish_reason = "length"
-        if self.finish_reason is not None and self.wording is not None:
+        if self.finish_reason is None:
+            return False
+        if self.wording is not None:
             self._say(self.wording.rest())
-        return self.finish_reason is not None
+        if self.over is not None:
+            self.over(self.completion(model))
+        return True
 
     def completion(self, model: Model) -> Completion:
         """What was written, once it is complete (or given up: then nobody reads it)."""
@@ -91,7 +98,12 @@ class Row:
             self.tell(piece)
 
 
-def complete(model: Model, rows: list[Row]) -> list[Completion]:
-    """Complete all prompts, in one batch."""
-    model.engine.write(rows, lambda row, token: row.take(token, model))
+def nobody() -> list[Row]:
+    """No more rows."""
+    return []
+
+
+def complete(model: Model, rows: list[Row], more: More = nobody) -> list[Completion]:
+    """Complete all prompts side by side, and those that `more` brings while an engine that `joins` is writing."""
+    model.engine.write(rows, lambda row, token: row.take(token, model), more)
     return [row.completion(model) for row in rows]

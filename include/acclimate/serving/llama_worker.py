@@ -115,8 +115,9 @@ class Writer:
             self._writing.append(text)
         self._batch.clear()
         asked, place = [], 0
-        # Those that are being written have one token each; long prompts get what room is left.
-        for text in sorted(self._writing, key=lambda text: len(text.unread)):
+        # Those that are being written have one token each, which llama.cpp reads at once if they come in the order of
+        # their places; long prompts get what room is left.
+        for text in sorted(self._writing, key=lambda text: (len(text.unread), text.sequence)):
             piece, text.unread = text.unread[: READ_TOKENS - place], text.unread[READ_TOKENS - place :]
             for index, token in enumerate(piece, start=1):
                 self._batch.add(token, text.position, [text.sequence], not text.unread and index == len(piece))
@@ -137,7 +138,7 @@ class Writer:
     def _leave(self, text: Text) -> None:
         self._writing.remove(text)
         self._context.memory_seq_rm(text.sequence, -1, -1)
-        # The lowest place first: llama.cpp reads neighbours at once, and others one after the other.
+        # The lowest place is taken first, so that few are empty between others: only neighbours are read at once.
         self._free = sorted([*self._free, text.sequence])
 
     def _sampler(self, temperature: float, top_p: float, seed: int) -> Any:

@@ -36,6 +36,7 @@ class Model:
         self.users = 0
         self.loaded = time.time()
         self.ends = engine.ends
+        self.joins = engine.joins
         self.label = self.version
         """What logs and metrics call it: the version, of another domain's after the name of its model."""
         self.bare: Model | None = None

@@ -40,7 +40,7 @@ def toy(packaged: Packaged) -> Model:
         "sha256": packaged.sha256,
         "prompt": "{question}",
     }
-    engine: Any = SimpleNamespace(ends=frozenset({0}))
+    engine: Any = SimpleNamespace(ends=frozenset({0}), joins=False)
     return Model({**manifest, "max_prompt_tokens": 99, "max_new_tokens": 9}, engine, Letters())
 
 

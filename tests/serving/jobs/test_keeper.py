@@ -46,7 +46,7 @@ class Letters:
 
 def toy(packaged: Packaged) -> Model:
     manifest = {"model": "m", "version": packaged.version, "max_prompt_tokens": 8, "max_new_tokens": 4}
-    engine: Any = SimpleNamespace(ends=frozenset({0}))
+    engine: Any = SimpleNamespace(ends=frozenset({0}), joins=False)
     return Model({**manifest, "prompt": "{question}", "sha256": "a" * 64}, engine, Letters())
 
 
