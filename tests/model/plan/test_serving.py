@@ -42,3 +42,10 @@ def test_a_cpu_unpacks_to_four_bytes_and_a_gpu_serves_in_two_or_in_four_bits(
     assert found.weights == bytes_of_weights
     assert found.tokens == 40
     assert found.cache_per_request == 40 * width * 2 * 3 * 2 * 16
+
+
+def test_llama_cpp_computes_with_a_gguf_file_as_it_is_stored_on_any_machine(config: LlamaConfig, here: Machine) -> None:
+    for device in ("cpu", "cuda"):
+        found = serving(config, MODEL, package("gguf-q8_0"), QUANTIZE, replace(here, device=device))
+        assert found.weights == round(1_281_000 * (32 + 2) / 32)
+        assert found.cache_per_request == 40 * 2 * 2 * 3 * 2 * 16

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from acclimate.model.plan.tracing import Traced
 
 
+GGUF_BYTES = {"gguf-f16": 2.0, "gguf-q8_0": 34 / 32, "gguf-q4_k_m": 0.61}
+"""Of a number as it is stored, and computed with: in half precision; in blocks of 32 with a scale in half precision; of
+q4_k_m, whose types differ from layer to layer, what llama.cpp's table of forms gives for Llama 3.1 8B (4.89 bits)."""
+
+
 @dataclass(frozen=True)
 class Serving:
     """Bytes of the served model, over what its process holds once its libraries are loaded."""
@@ -27,8 +32,12 @@ class Serving:
 def serving(
     config: PreTrainedConfig, model: Traced, package: PackageParams, quantize: QuantizeParams, machine: Machine
 ) -> Serving:
-    """What release/weights.py will load on this machine, and the cache of one request."""
+    """What will be loaded on this machine, by release/weights.py or by llama.cpp, and the cache of one request."""
     tokens = package.max_prompt_tokens + package.max_new_tokens
+    if package.is_gguf:  # llama.cpp keeps keys and values in half precision
+        return Serving(
+            round(model.parameters * GGUF_BYTES[package.weights]), tokens * cache_per_token(config) * 2, tokens
+        )
     cuda = machine.device == "cuda"
     width = 2 if cuda else 4
     linear = float(width)
