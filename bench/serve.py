@@ -5,7 +5,8 @@
 One model for all (bench/serve_model.py), in 32 bits, in one run on one machine: each server is started by itself,
 asked twice to be warm, then by 8 and by 32 clients that each send the next question when they have the answer to the
 last. A client begins nothing new after `--seconds` and waits for what it began. Latency is that of whole answers of
-32 tokens, connection included. llama.cpp reads the same numbers as GGUF, and its wheel is built for any x86-64.
+32 tokens, connection included. llama.cpp reads the same numbers as GGUF, and its wheel is built for any x86-64. It is
+put beside our endpoint a second time, where both serve one and the same GGUF file of a smaller form.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from pathlib import Path
 from peers.environments import environment, version
 from results_file import Goal, Outcome, at_least, at_most, write
 from serve_load import Load, free_port, load, quantile, wait_until_ready
-from serve_model import NEW_TOKENS, make, prompts
+from serve_model import FORM, NEW_TOKENS, make, make_gguf, prompts
 
 from acclimate.core.params import load as load_params
 from acclimate.core.waiting import SPINS
@@ -33,9 +34,14 @@ from acclimate.core.waiting import SPINS
 HERE = Path(__file__).parent
 CLIENTS = (8, 32)
 OURS, PLAIN, TRANSFORMERS, LLAMA = "acclimate", "FastAPI + generate", "transformers serve", "llama.cpp"
-SAME_WEIGHTS = (PLAIN, TRANSFORMERS)
+OURS_GGUF, LLAMA_GGUF = f"acclimate, {FORM}", f"llama.cpp, {FORM}"
+BESIDE = {PLAIN: OURS, TRANSFORMERS: OURS, LLAMA: OURS, LLAMA_GGUF: OURS_GGUF}
+"""Every peer, and which of our servers it is set against."""
+SAME_WEIGHTS = (PLAIN, TRANSFORMERS, LLAMA_GGUF)
 """Peers that read the same file of weights."""
 ALONE_REQUESTS = 40
+MEASURED = ("torch", "transformers", "cyllama", "fastapi", "bentoml")
+"""Packages whose versions are written beside the results."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +73,13 @@ def main() -> int:
     """Start one server after the other, put load on it, and write what came out."""
     arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     arguments.add_argument("--seconds", type=float, default=10.0, help="of each load, at least")
-    arguments.add_argument("--without", action="append", default=[], choices=[PLAIN, TRANSFORMERS, LLAMA])
+    arguments.add_argument("--without", action="append", default=[], choices=list(BESIDE))
     asked = arguments.parse_args()
     params = load_params(Path("params.yaml"))
     threads = params.common.threads
     with tempfile.TemporaryDirectory() as folder:
         model = make(Path(folder), params)
+        make_gguf(Path(folder), model, params)
         alone = measure_alone(model, threads)
         rows, single = [], None
         for name, engine in engines(Path(folder), model, threads, asked.without).items():
@@ -89,7 +96,7 @@ def main() -> int:
     }
     said = (
         f"{params.base.model}'s shape with random weights in 32 bits, {len(prompts())} questions, "
-        f"{NEW_TOKENS} tokens each, {threads} threads; loads of {asked.seconds:g} s"
+        f"{NEW_TOKENS} tokens each, {threads} threads; {FORM} where it is said; loads of {asked.seconds:g} s"
     )
     more = {"overhead": overhead, "tokens_per_s_over": ratios(rows)}
     write("serve", Outcome({"said": said}, versions(asked.without), rows, goals(rows, overhead), more))
@@ -109,9 +116,12 @@ def engines(folder: Path, model: Path, threads: int, without: list[str]) -> dict
             {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"},
         ),
     }
-    if LLAMA not in without:
-        script = [str(environment("llama-cpp")), str(peers / "llama_cpp_server.py"), str(model), str(threads)]
-        found[LLAMA] = Engine(script, "/health", {})
+    gguf = folder / "gguf"
+    found[OURS_GGUF] = Engine([python, str(HERE / "serve_ours.py")], "/readyz", {"ACCLIMATE_HOME": str(gguf)})
+    for name, served in ((LLAMA, model), (LLAMA_GGUF, gguf / "model")):
+        if name not in without:
+            script = [str(environment("llama-cpp")), str(peers / "llama_cpp_server.py"), str(served), str(threads)]
+            found[name] = Engine(script, "/health", {})
     return {name: engine for name, engine in found.items() if name not in without}
 
 
@@ -152,10 +162,10 @@ def row(name: str, ready_s: float, one: Load) -> Served:
 def ratios(rows: list[Served]) -> dict[str, dict[str, float]]:
     """Our tokens per second over each peer's, by the number of clients."""
     rate = {(one.engine, one.clients): one.tokens_per_s for one in rows}
-    peers = [name for name in dict.fromkeys(one.engine for one in rows) if name != OURS]
     return {
-        name: {str(clients): round(rate[OURS, clients] / rate[name, clients], 2) for clients in CLIENTS}
-        for name in peers
+        peer: {str(clients): round(rate[ours, clients] / rate[peer, clients], 2) for clients in CLIENTS}
+        for peer, ours in BESIDE.items()
+        if (peer, CLIENTS[0]) in rate
     }
 
 
@@ -181,8 +191,10 @@ def goals(rows: list[Served], overhead: dict[str, float]) -> list[Goal]:
 
 def versions(without: list[str]) -> dict[str, str]:
     """Of what was compared."""
-    found = {name: importlib.metadata.version(name) for name in ("torch", "transformers", "fastapi", "bentoml")}
-    return found if LLAMA in without else {**found, "xllamacpp": version(environment("llama-cpp"), "xllamacpp")}
+    found = {name: importlib.metadata.version(name) for name in MEASURED}
+    if {LLAMA, LLAMA_GGUF} <= set(without):
+        return found
+    return {**found, "xllamacpp": version(environment("llama-cpp"), "xllamacpp")}
 
 
 if __name__ == "__main__":

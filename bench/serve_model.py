@@ -3,6 +3,7 @@
     folder/model                      config.json, model.safetensors, tokenizer.json, …
     folder/package                    the same as it is packaged for the endpoint, signed with a key made here
     folder/.acclimate/endpoint        what tells the endpoint to serve it
+    folder/gguf/…                     the same three of its form FORM, with model.gguf instead of safetensors
 
 An answer costs what an answer of a trained model costs, and is always as long as it may be: who writes more tokens in
 a second is faster, not more taciturn.
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 NEW_TOKENS = 32
 SEED = 1729
+FORM = "gguf-q8_0"
 
 
 @cache
@@ -49,12 +51,29 @@ def make(folder: Path, params: Params) -> Path:
     model = folder / "model"
     network.save_pretrained(model)
     tokenizer.save_pretrained(model)
-    os.environ["ACCLIMATE_HOME"] = str(folder)
-    _package(model, folder / "package", params)
+    _package(model, folder, params, name=str(model))
     return model
 
 
-def _package(model: Path, package: Path, params: Params) -> None:
+def make_gguf(folder: Path, model: Path, params: Params) -> Path:
+    """Fill `folder`/gguf with the form FORM of `model`; returns the form's own folder.
+
+    Raises:
+        RuntimeError: if the form cannot be made.
+    """
+    from acclimate.release.forms.making import make_apart
+
+    forms = folder / "gguf"
+    texts = prompts()[:8]
+    made = make_apart(FORM, params.quantize, params.common, merged=model, texts=texts, out=forms)
+    if made.failure is not None:
+        raise RuntimeError(f"{FORM}: {made.failure}")
+    (forms / FORM).rename(forms / "model")
+    _package(forms / "model", forms, params, name=str(model))
+    return forms / "model"
+
+
+def _package(model: Path, home: Path, params: Params, *, name: str) -> None:
     from acclimate.release.keys import public_half, signing_key, trusted_key
     from acclimate.release.roles import places
     from acclimate.release.signing import sign
@@ -62,9 +81,11 @@ def _package(model: Path, package: Path, params: Params) -> None:
     from acclimate.serving.models import packaged_in
     from acclimate.serving.state import Serving
 
+    os.environ["ACCLIMATE_HOME"] = str(home)
+    package = home / "package"
     shutil.copytree(model, package / "model")
     manifest = {
-        "model": str(model),  # so that every server is asked for the same name
+        "model": name,  # so that every server is asked for the same name
         "version": "1",
         "sha256": folder_sha256(model),
         "prompt": "Question: {question}\nAnswer:",

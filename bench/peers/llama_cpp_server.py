@@ -1,4 +1,4 @@
-"""llama.cpp's server (by xllamacpp) for bench/serve.py, on a Llama in safetensors that is written as GGUF in 32 bits.
+"""llama.cpp's server (by xllamacpp) for bench/serve.py, on a GGUF file, or on a Llama in safetensors as one in 32 bits.
 
 python bench/peers/llama_cpp_server.py MODEL THREADS PORT       # in the environment of bench/peers/llama-cpp.txt
 """
@@ -30,8 +30,10 @@ def main() -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "model.gguf"
-        convert(folder, config, path)
+        path = folder / "model.gguf"
+        if not path.exists():
+            path = Path(scratch) / "model.gguf"
+            convert(folder, config, path)
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
         params.n_ctx = AT_ONCE * config["max_position_embeddings"]
