@@ -4,8 +4,8 @@
     artifacts/quantize/quantized/    the same in GPTQ format, for any runtime that reads it
     artifacts/quantize/forms/        what quantize.forms asks for besides, one folder each; forms.json lists them
 
-How it is rounded: gptq.py. The other forms are there to be compared and to be taken along; none is packaged, and one
-that cannot be made is a line in the report.
+How it is rounded: gptq.py. The other forms are there to be compared and to be taken along, or packaged if they are GGUF
+and package.weights names them. One that cannot be made is a line in the report.
 """
 
 from __future__ import annotations
