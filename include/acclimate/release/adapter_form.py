@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 from acclimate.core.files import sha256, whole_directory
+from acclimate.core.locks import locked
 from acclimate.release.evidence import ADAPTER_FILES
 from acclimate.release.weights import folder_sha256
 from acclimate.serving.shared_base import ADAPTER, BASE
@@ -39,9 +40,10 @@ def share(base: Path, bases: Path) -> None:
     is named for any more is put there anew.
     """
     kept = bases / folder_sha256(base)
-    if not kept.exists() or folder_sha256(kept) != kept.name:
-        with whole_directory(kept) as empty:
-            shutil.copytree(base, empty, dirs_exist_ok=True, copy_function=_link_or_copy)
+    with locked(bases.with_suffix(".lock")):
+        if not kept.exists() or folder_sha256(kept) != kept.name:
+            with whole_directory(kept) as empty:
+                shutil.copytree(base, empty, dirs_exist_ok=True, copy_function=_link_or_copy)
     for file in sorted(path for path in base.rglob("*") if path.is_file()):
         partial = file.with_name(f".{file.name}.partial")
         partial.unlink(missing_ok=True)
