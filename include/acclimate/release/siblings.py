@@ -15,7 +15,7 @@ from acclimate.serving.shared_base import ADAPTER
 def siblings(name: str, tag: str) -> dict[str, str]:
     """Registered model to the tag of its champion's Bento, of all other domains whose champion has the base of `tag`.
 
-    None if the Bento `tag`, of the model `name`, is no adapter: its base is not in memory.
+    Empty if the Bento `tag`, of the model `name`, holds no adapter: then no base is in memory for others.
     """
     base = _base_of(tag)
     if base is None:
