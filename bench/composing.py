@@ -47,7 +47,7 @@ class Composed:
     """One composed adapter, merged and scored."""
 
     method: str
-    rank: int
+    rank: int | None
     kept_share: float
     logit_difference: float
     domain_cloze: float

@@ -58,7 +58,8 @@ def run_form() -> dict[str, Param]:
             type="string",
             enum=list(get_args(TrainingParams.model_fields["strategy"].annotation)),
             title="Adapter",
-            description="`lora`; `rslora` scales better at high ranks; `dora` learns direction and magnitude, slower.",
+            description="`lora`; `rslora` scales better at high ranks; `dora` learns direction and magnitude, slower; "
+            "`full` trains all weights, which takes a lower learning rate and far more memory.",
         ),
         "approval": Param(
             params.registry.approval,

@@ -121,6 +121,19 @@ def test_what_needs_whole_weights_is_refused_beside_four_bits(tmp_path: Path, te
     assert "train_domain.penalty is ewc and training.base_weights is nf4" in message
 
 
+@pytest.mark.parametrize(
+    ("dial", "value", "reason"),
+    [
+        ("train_task.start_from", "base", "two models that were wholly trained side by side do not add up"),
+        ("training.base_weights", "nf4", "weights in four bits cannot be trained"),
+    ],
+)
+def test_all_weights_are_trained_one_stage_upon_the_other_and_whole(
+    tmp_path: Path, text: str, dial: str, value: str, reason: str
+) -> None:
+    assert reason in _fault(tmp_path, with_changes(text, {"training.strategy": "full", dial: value}))
+
+
 def test_a_process_without_a_sequence_is_refused(tmp_path: Path, text: str) -> None:
     message = _fault(tmp_path, with_changes(text, {"training.processes": 9}))
     assert "training.processes is 9 and train_domain.batch_sequences is 8" in message

@@ -130,8 +130,8 @@ def test_the_trigger_form_knows_the_domains_of_params_yaml_and_explains_every_fi
 
 
 def test_an_answer_outside_the_form_is_refused(dags: dict[str, DAG]) -> None:
-    with pytest.raises(ParamValidationError, match="'full' is not one of"):
-        dags["adapt_data"].params.get_param("strategy").resolve("full")
+    with pytest.raises(ParamValidationError, match="'prefix' is not one of"):
+        dags["adapt_data"].params.get_param("strategy").resolve("prefix")
 
 
 def test_a_transform_takes_what_the_form_says_for_what_it_is_and_may_take_days(dags: dict[str, DAG]) -> None:

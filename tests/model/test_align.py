@@ -177,6 +177,13 @@ def test_a_base_in_four_bits_is_tuned_too(run: Align) -> None:
     assert found.margin_low > 0
 
 
+def test_all_weights_are_tuned_too(run: Align) -> None:
+    trained, found = done(run(training={"strategy": "full"}, learning_rate=0.002))
+    assert (trained.strategy, trained.trainable_share) == ("full", 1.0)
+    assert trained.first_loss == pytest.approx(np.log(2), abs=1e-4), "the reference is the model that it began as"
+    assert found.margin_low > 0
+
+
 def test_two_processes_tune_as_one_does(run: Align, tuned: tuple[AlignReport, Path]) -> None:
     trained, found = done(run(training={"processes": 2}))
     alone, expected = done(tuned[0])

@@ -132,6 +132,35 @@ def test_adapters_trained_beside_four_bits_are_merged_into_the_base_as_it_is(
     torch.testing.assert_close(logits(load_adapted(tiny_base, out)), beside, atol=1e-4, rtol=1e-4)
 
 
+def test_where_all_weights_were_trained_the_last_stage_holds_what_the_first_left(
+    domain_params: TrainDomainParams,
+    task_params: TrainTaskParams,
+    training_params: TrainingParams,
+    common: CommonParams,
+    composer: Composer,
+    tiny_base: Path,
+    dataset: Path,
+    tmp_path: Path,
+) -> None:
+    full = training_params.model_copy(update={"strategy": "full"})
+    domain, task, out = (tmp_path / name for name in ("domain", "task", "out"))
+    given = {"base": tiny_base, "dataset": dataset, "checkpoints": tmp_path / "checkpoints"}
+    train_domain.run(domain_params, full, common, **given, general=dataset, out=domain)
+    train_task.run(task_params, full, common, **given, domain=domain, out=task)
+    out.mkdir()
+    report = composer(domain, task, out)
+    assert report.headline().startswith(
+        "train_domain (all weights) + train_task (all weights), sequential: one adapter of all weights"
+    )
+    assert (report.rank, report.kept_share) == (None, 1)
+    assert report.adapter_sha256 == sha256(task / "adapter_model.safetensors")
+    assert report.merged.logits < 1e-4
+    upon = logits(attach(load_adapted(tiny_base, domain), task))
+    torch.testing.assert_close(logits(load_adapted(tiny_base, out)), upon, atol=1e-4, rtol=1e-4)
+    for first in (domain, task):
+        assert (logits(load_base(tiny_base)) - logits(load_adapted(tiny_base, first))).abs().max() > 0.01
+
+
 def test_the_composed_adapter_is_an_ordinary_one(
     trained: tuple[Path, Path], composer: Composer, tmp_path: Path
 ) -> None:

@@ -6,7 +6,8 @@
 Adapters trained one upon the other (sequential) add up to exactly the model that the second was trained in.
 Adapters trained side by side on the base are added too (stacked), or combined with weights. The one of align was
 trained upon whatever that gives, and is added to it. Whatever is written, the stage ends with the proof that merging it
-gives the logits of the base with the adapters beside its weights.
+gives the logits of the base with the adapters beside its weights. Where all weights were trained, what was trained last
+holds what was trained before, and is passed on.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Part:
     """One of the adapters that went in."""
 
     stage: str
-    rank: int
+    rank: int | None
+    """None where all weights were trained."""
     weight: float
     adapter_sha256: str
 
@@ -53,7 +55,8 @@ class ComposeReport:
     """'alone', 'sequential', 'stacked', or 'weighted' and how: 'weighted, ties'; with ', then aligned' behind it."""
     kept_share: float
     """Of the squared size of the combined change, what its rank could hold (0–1); 1 is exact."""
-    rank: int
+    rank: int | None
+    """None where all weights were trained."""
     merged: Difference
     """Between the merged model and the base with the adapters beside its weights."""
     allowed_difference: float
@@ -63,10 +66,10 @@ class ComposeReport:
 
     def headline(self) -> str:
         """'train_domain (rank 16) + train_task (rank 16), sequential: one adapter of rank 32, …; logits within …'."""
-        parts = " + ".join(f"{part.stage} (rank {part.rank})" for part in self.parts)
+        parts = " + ".join(f"{part.stage} ({_size(part.rank)})" for part in self.parts)
         held = "" if self.kept_share == 1 else f" that holds {self.kept_share:.1%} of it"
         return (
-            f"{parts}, {self.combination}: one adapter of rank {self.rank}{held}, {self.adapter_sha256[:8]}; "
+            f"{parts}, {self.combination}: one adapter of {_size(self.rank)}{held}, {self.adapter_sha256[:8]}; "
             f"merged, its logits are within {self.merged.logits:.1e}"
         )
 
@@ -119,6 +122,10 @@ def run(
         allowed_difference=MAX_LOGIT_DIFFERENCE,
         adapter_sha256=sha256(out / WEIGHTS),
     )
+
+
+def _size(rank: int | None) -> str:
+    return "all weights" if rank is None else f"rank {rank}"
 
 
 def _combination(params: ComposeParams, adapters: int, *, upon: bool) -> str:

@@ -59,4 +59,4 @@ def words(name: str) -> str:
 
 def strategy(name: str) -> str:
     """An adapter's kind as its authors write it: 'lora' is 'LoRA'."""
-    return {"lora": "LoRA", "rslora": "rsLoRA", "dora": "DoRA"}[name]
+    return {"lora": "LoRA", "rslora": "rsLoRA", "dora": "DoRA", "full": "full fine-tuning"}[name]

@@ -9,7 +9,7 @@ from acclimate.data.mix import MixReport
 from acclimate.model.align import AlignReport
 from acclimate.model.base import BaseReport
 from acclimate.model.compose import ComposeReport
-from acclimate.model.training.report import TrainReport
+from acclimate.model.training.report import Trained, TrainReport
 from acclimate.release.quantize import QuantizeReport
 from acclimate.report import formats
 from acclimate.report.blocks import Header, Mark, Missing, Tile, Tone
@@ -78,8 +78,7 @@ def _adapters(material: Material, composed: ComposeReport, base: str) -> Iterato
     stages = [part.stage for part in composed.parts]
     reports = {stage: material.report(stage, TrainReport) for stage in stages if stage in _LEARNED}
     trained = [
-        f"{_LEARNED[stage]} (a {formats.strategy(report.trained.strategy)} adapter of "
-        f"{formats.count(report.trained.trainable_parameters)} weights)"
+        f"{_LEARNED[stage]} ({_what_was_trained(report.trained)})"
         for stage, report in reports.items()
         if isinstance(report, TrainReport) and report.trained
     ]
@@ -89,6 +88,15 @@ def _adapters(material: Material, composed: ComposeReport, base: str) -> Iterato
     if isinstance(aligned, AlignReport) and aligned.held_out and "align" in stages:
         margin = formats.signed(aligned.held_out.margin)
         yield f"Then pairs of answers tuned it to the better ones: a reward margin of {margin} on held-out pairs."
+
+
+def _what_was_trained(done: Trained) -> str:
+    weights = formats.count(done.trainable_parameters)
+    return (
+        f"all {weights} weights, in a copy"
+        if done.strategy == "full"
+        else (f"a {formats.strategy(done.strategy)} adapter of {weights} weights")
+    )
 
 
 def _comparison(gate: Decision) -> Iterator[str]:

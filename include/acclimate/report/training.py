@@ -72,11 +72,12 @@ def _adapter(name: str, done: Trained | None) -> list[Block]:
     if done is None:
         return [Note(f"{name}: off in this run.")]
     beside = f"{done.start}, held in four bits (nf4)," if done.base_weights == "nf4" else done.start
+    how = "of a copy of" if done.strategy == "full" else "trained beside"
     read = f"{formats.count(done.trained_tokens)} tokens in {formats.count(done.steps)} steps"
     rows = (
         (
             name.lower(),
-            f"{formats.strategy(done.strategy)}, trained beside the {beside} in {done.precision}",
+            f"{formats.strategy(done.strategy)}, {how} the {beside} in {done.precision}",
         ),
         (
             "trainable parameters",
@@ -107,13 +108,17 @@ def _penalty(done: Trained) -> list[tuple[str, str]]:
     return [("penalty", f"{done.penalty}; it cost {formats.decimal(done.penalty_cost, 4)} nats per token at the end")]
 
 
+def _rank(rank: int | None) -> str:
+    return "all weights" if rank is None else str(rank)
+
+
 def _composed(report: ComposeReport | Missing) -> list[Block]:
     if isinstance(report, Missing):
         return [report]
     rows = tuple(
-        (STAGES[part.stage], str(part.rank), f"{part.weight:g}", part.adapter_sha256[:12]) for part in report.parts
+        (STAGES[part.stage], _rank(part.rank), f"{part.weight:g}", part.adapter_sha256[:12]) for part in report.parts
     )
-    total = ("the candidate", str(report.rank), None, report.adapter_sha256[:12])
+    total = ("the candidate", _rank(report.rank), None, report.adapter_sha256[:12])
     columns = (Column("adapter"), Column("rank", "number"), Column("weight", "number"), Column("SHA-256", "code"))
     held = "exact" if report.kept_share == 1 else f"{formats.percent(report.kept_share)} of the change within the rank"
     apart = f"{report.merged.logits:.1e} over {formats.count(report.merged.tokens)} tokens"

@@ -52,7 +52,9 @@ def test_the_changes_of_a_model_are_those_of_its_adapter_and_can_be_learnt_throu
     stored = read_changes(tiny_adapter)
     assert found.keys() == stored.keys()
     for name, one in stored.items():
-        torch.testing.assert_close(found[name].up @ found[name].down, one.up @ one.down)
+        change = found[name]
+        assert isinstance(change, Change)
+        torch.testing.assert_close(change.up @ change.down, one.up @ one.down)
     l2_sp(found, 1.0).backward()  # type: ignore[no-untyped-call]
     module = model.get_base_model().get_submodule("model.layers.0.mlp.up_proj")
     delta = module.get_delta_weight("default").detach()

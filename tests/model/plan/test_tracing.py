@@ -22,6 +22,28 @@ ONE = Pass(rows=2, tokens=32, learned=1.0, passes=1)
 FLOAT32 = pytest.mark.skipif(has_bfloat16(torch.device("cpu")), reason="the count by hand is for float32")
 
 
+@pytest.mark.parametrize("tied", [True, False])
+def test_all_weights_are_counted_with_the_copy_that_is_trained(
+    config: LlamaConfig, training_params: TrainingParams, tied: bool
+) -> None:
+    config.tie_word_embeddings = tied
+    full = training_params.model_copy(update={"strategy": "full"})
+    base = AutoModelForCausalLM.from_config(config)
+    parameters, linear = sum(weight.numel() for weight in base.parameters()), _linear(base)
+    found = traced(config, full, ONE)
+    assert (found.parameters, found.trainable) == (parameters, parameters)
+    assert found.linear == sum(layer.weight.numel() for layer in linear)
+    model = adapter_beside(base, full).train()
+    assert found.peak["weights"] + found.peak["adapter"] == sum(
+        t.nbytes for t in (*model.parameters(), *model.buffers())
+    )
+    assert found.peak["optimiser"] == 2 * 4 * parameters
+    with Alive(model, config.vocab_size) as alive:
+        one_pass(model, ONE)
+    parts = ("activations", "logits and loss", "gradients")
+    assert sum(found.peak[part] for part in parts) == pytest.approx(alive.most.total, rel=0.01)
+
+
 def test_parameters_are_those_of_the_trained_model(config: LlamaConfig, training_params: TrainingParams) -> None:
     found = traced(config, training_params, ONE)
     base = AutoModelForCausalLM.from_config(config)

@@ -100,9 +100,13 @@ def newest(folder: Path) -> Path:
     return max((folder / "checkpoints").glob("step-*.safetensors"))
 
 
-@pytest.mark.parametrize(("base_weights", "deaths"), [("float32", DEATHS), ("nf4", DEATHS[2:4])])
+@pytest.mark.parametrize(
+    ("dials", "deaths"),
+    [({}, DEATHS), ({"base_weights": "nf4"}, DEATHS[2:4]), ({"strategy": "full"}, DEATHS[2:4])],
+    ids=["lora", "nf4", "full"],
+)
 def test_a_run_killed_at_any_step_ends_with_the_same_bytes(
-    base_weights: str,
+    dials: dict[str, str],
     deaths: tuple[tuple[str, int], ...],
     domain_params: TrainDomainParams,
     training_params: TrainingParams,
@@ -114,7 +118,7 @@ def test_a_run_killed_at_any_step_ends_with_the_same_bytes(
     sections = [
         domain_params.model_copy(update={"steps": STEPS}),
         # With dropout the generator's state matters too.
-        training_params.model_copy(update={"checkpoint_steps": EVERY, "dropout": 0.1, "base_weights": base_weights}),
+        training_params.model_copy(update={"checkpoint_steps": EVERY, "dropout": 0.1, **dials}),
         common,
     ]
     given = json.dumps([section.model_dump() for section in sections])

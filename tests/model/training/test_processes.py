@@ -117,6 +117,13 @@ def test_two_processes_take_the_steps_of_one(train: Train, together: tuple[Train
     assert done.final_loss < done.first_loss - 0.2
 
 
+def test_two_processes_train_all_weights_as_one_does(train: Train, tmp_path: Path) -> None:
+    done, alone = (train(tmp_path / str(n), processes=n, strategy="full") for n in (2, 1))
+    assert [loss for _, loss in done.loss_curve] == pytest.approx([loss for _, loss in alone.loss_curve], rel=5e-3)
+    assert done.trainable_share == 1
+    assert weights(tmp_path / "2/out").keys() == weights(tmp_path / "1/out").keys()
+
+
 def test_a_killed_process_ends_all_and_the_next_attempt_ends_with_the_same_bytes(
     train: Train, together: tuple[Trained, Path], tmp_path: Path
 ) -> None:

@@ -102,6 +102,24 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _all_weights_are_trained_in_one_line(self) -> Params:
+        domain, task = self.train_domain, self.train_task
+        if self.training.strategy != "full":
+            return self
+        if task.enabled and domain.enabled and task.start_from == "base":
+            raise ValueError(
+                "training.strategy is full and train_task.start_from is base: two models that were wholly trained side "
+                "by side do not add up to one. Set start_from to domain, strategy to lora or rslora, or one stage's "
+                "enabled to false"
+            )
+        if self.training.base_weights == "nf4":
+            raise ValueError(
+                "training.strategy is full and training.base_weights is nf4: weights in four bits cannot be trained. "
+                "Set base_weights to float32, or strategy to lora"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _there_is_something_to_prefer(self) -> Params:
         if self.align.enabled and self.decontaminate.preferences is None:
             raise ValueError(

@@ -86,7 +86,7 @@ class ScoreParams(Section):
 class TrainingParams(Section):
     """What the train stages train beside the base, and how."""
 
-    strategy: Literal["lora", "rslora", "dora"]
+    strategy: Literal["lora", "rslora", "dora", "full"]
     base_weights: Literal["float32", "nf4"]
     rank: Count
     alpha: Count

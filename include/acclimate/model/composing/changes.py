@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from acclimate.core.files import read_json, write_json
 from acclimate.model.adapter import CONFIG, WEIGHTS
+from acclimate.model.training.full import is_full
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +48,7 @@ def read_changes(adapter: Path) -> dict[str, Change]:
 
     config = read_json(adapter / CONFIG)
     assert not config["use_dora"], "a DoRA adapter is no change that could be added to another"
+    assert not is_full(config), "weights that were all trained are no change of low rank"
     patterns = {**config["rank_pattern"], **config["alpha_pattern"]}
     assert not patterns, "our adapters have one rank and one alpha for all layers"
     scale = scaling(config)

@@ -33,7 +33,7 @@ class Difference:
     logits: float
     """The largest absolute difference of a logit."""
     layer: str
-    """The linear layer whose outputs differ most for the same inputs."""
+    """The adapted layer whose outputs differ most for the same inputs."""
     layer_output: float
     """By how much, absolute."""
     tokens: int
@@ -64,6 +64,7 @@ def merged_difference(reference: PeftModel, merged: PreTrainedModel, sequences: 
     """The largest differences between `reference`, its adapters beside it, and `merged` on `sequences` [n, seq]."""
     import torch
     from peft.tuners.lora import LoraLayer
+    from peft.utils.other import ModulesToSaveWrapper
 
     outputs: dict[str, float] = {}
 
@@ -78,7 +79,7 @@ def merged_difference(reference: PeftModel, merged: PreTrainedModel, sequences: 
     hooks = [
         module.register_forward_hook(comparing(name))
         for name, module in reference.get_base_model().named_modules()
-        if isinstance(module, LoraLayer)
+        if isinstance(module, LoraLayer | ModulesToSaveWrapper)
     ]
     apart = 0.0
     with torch.inference_mode():

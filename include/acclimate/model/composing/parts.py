@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json
 from acclimate.model.adapter import CONFIG, WEIGHTS
+from acclimate.model.training.full import is_full
 from acclimate.model.training.report import OFF
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def weights(params: ComposeParams, folders: Mapping[str, Path]) -> list[float]:
 def write_together(params: ComposeParams, folders: Mapping[str, Path], *, base: Path, seed: int, out: Path) -> float:
     """Fill `out` with one adapter that is all of `folders`; one that is alone is passed on as it is.
 
+    So is the last where all weights were trained: it began with those that the others left.
+
     Returns:
         the share (0–1) of the combined change that it holds.
     """
@@ -57,9 +60,8 @@ def write_together(params: ComposeParams, folders: Mapping[str, Path], *, base: 
 
     assert folders, "params.yaml does not let both stages be off"
     *_, last = folders.values()
-    if len(folders) == 1:
-        for name in (WEIGHTS, CONFIG):
-            shutil.copyfile(last / name, out / name)
+    if len(folders) == 1 or is_full(read_json(last / CONFIG)):
+        _pass_on(last, out)
         return 1.0
     if read_json(last / CONFIG)["use_dora"]:
         write_chained(*folders.values(), base=base, out=out)
@@ -76,7 +78,11 @@ def write_upon(first: Path, second: Path, *, base: Path, out: Path) -> None:
     from acclimate.model.composing.combining import combine
     from acclimate.model.composing.dora import write_chained
 
-    if read_json(second / CONFIG)["use_dora"]:
+    config = read_json(second / CONFIG)
+    if is_full(config):
+        _pass_on(second, out)
+        return
+    if config["use_dora"]:
         write_chained(first, second, base=base, out=out)
         return
     both = [read_changes(first), read_changes(second)]
@@ -84,6 +90,12 @@ def write_upon(first: Path, second: Path, *, base: Path, out: Path) -> None:
     write_adapter(combined, like=second, out=out)
 
 
-def rank(adapter: Path) -> int:
-    """The rank of the adapter in a folder."""
-    return int(read_json(adapter / CONFIG)["r"])
+def _pass_on(adapter: Path, out: Path) -> None:
+    for name in (WEIGHTS, CONFIG):
+        shutil.copyfile(adapter / name, out / name)
+
+
+def rank(adapter: Path) -> int | None:
+    """The rank of the adapter in a folder; None where all weights were trained."""
+    config = read_json(adapter / CONFIG)
+    return None if is_full(config) else int(config["r"])

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from acclimate.core.progress import progress
+from acclimate.model.training.full import copies
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +24,8 @@ SHARE = 0.1
 
 def diagonal_fisher(model: PeftModel, sequences: torch.Tensor, *, seed: int) -> dict[str, torch.Tensor]:
     """Fisher information per token of the base's weight in every adapted layer, by the layer's name, [out, in].
+
+    Where all weights are trained, of each of them by its own name and in its own shape.
 
     One backward pass per sequence: given the text, the drawn tokens' scores are independent with mean 0, so the
     squared gradient of a sequence's sum is an unbiased estimate of the sum over its tokens. The model is left as
@@ -56,6 +59,8 @@ def diagonal_fisher(model: PeftModel, sequences: torch.Tensor, *, seed: int) -> 
 def _adapted_weights(model: PeftModel) -> dict[str, Any]:
     from peft.tuners.lora import LoraLayer
 
+    if whole := copies(model):
+        return {name: own for name, (own, _) in whole.items()}
     return {
         name: module.get_base_layer().weight
         for name, module in model.get_base_model().named_modules()

@@ -4,26 +4,39 @@
 
 Both are stated on the change an adapter makes to the base's weights, ΔW = scaling · B A, not on A and B:
 before training B is 0, so the Fisher information of A is 0 too and that of B depends on a random A. What
-must not be disturbed are the base's weights, and ΔW is how far they are from where they were. For a fully
-trained model ΔW is the difference itself.
+must not be disturbed are the base's weights, and ΔW is how far they are from where they were. Where all weights are
+trained ΔW is the difference itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from acclimate.model.composing.changes import Change, Changes
+from acclimate.model.composing.changes import Change
+from acclimate.model.training.full import copies
 
 if TYPE_CHECKING:
     import torch
     from peft import PeftModel
 
 
-def changes_of(model: PeftModel) -> dict[str, Change]:
+class Moved(NamedTuple):
+    """What was added to a weight that is trained itself."""
+
+    by: torch.Tensor
+
+
+Changes = Mapping[str, Change | Moved]
+"""By the name of the linear layer, or of the weight that is trained itself."""
+
+
+def changes_of(model: PeftModel) -> dict[str, Change | Moved]:
     """The change that the active adapter makes to every layer, gradients flowing into it."""
     from peft.tuners.lora import LoraLayer
 
+    if whole := copies(model):
+        return {name: Moved(trained - own) for name, (own, trained) in whole.items()}
     adapter = model.active_adapter
     return {
         name: Change(up=module.lora_B[adapter].weight * module.scaling[adapter], down=module.lora_A[adapter].weight)
@@ -46,7 +59,7 @@ def ewc(changes: Changes, fisher: Mapping[str, torch.Tensor], weight: float) -> 
     """
     import torch
 
-    costs = [(fisher[name] * (change.up @ change.down).square()).sum() for name, change in changes.items()]
+    costs = [(fisher[name] * _delta(change).square()).sum() for name, change in changes.items()]
     return weight / 2 * torch.stack(costs).sum()
 
 
@@ -61,5 +74,14 @@ def l2_sp(changes: Changes, weight: float) -> torch.Tensor:
     """
     import torch
 
-    costs = [((change.up.mT @ change.up) * (change.down @ change.down.mT)).sum() for change in changes.values()]
-    return weight / 2 * torch.stack(costs).sum()
+    return weight / 2 * torch.stack([_squared(change) for change in changes.values()]).sum()
+
+
+def _delta(change: Change | Moved) -> torch.Tensor:
+    return change.by if isinstance(change, Moved) else change.up @ change.down
+
+
+def _squared(change: Change | Moved) -> torch.Tensor:
+    if isinstance(change, Moved):
+        return change.by.square().sum()
+    return ((change.up.mT @ change.up) * (change.down @ change.down.mT)).sum()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BasePlan:
-    """The base and the adapter beside it."""
+    """The base and what is trained of it or beside it."""
 
     model: str
     parameters: int
@@ -30,9 +30,10 @@ class BasePlan:
     hidden: int
     vocabulary: int
     strategy: str
-    rank: int
+    rank: int | None
+    """None where all weights are trained."""
     trainable: int
-    """Of one adapter."""
+    """Of one adapter, or all."""
     trainable_share: float
     """Of all parameters, base included (0–1)."""
 
@@ -91,7 +92,7 @@ def plan(config: PreTrainedConfig, params: Params, here: Machine) -> Plan:
     free = here.free // training.processes if here.device == "cpu" else here.free  # a GPU is one process's alone
     too_large = [one for one in jobs if one.peak > free]
     advised = [advice(one, free, config, sections[one.stage], training) for one in too_large]
-    model = jobs[0].traced
+    model, full = jobs[0].traced, training.strategy == "full"
     rate = None if advised else measured_rate(config, training, jobs[0].one, model)
     return Plan(
         base=BasePlan(
@@ -101,9 +102,9 @@ def plan(config: PreTrainedConfig, params: Params, here: Machine) -> Plan:
             hidden=config.hidden_size,
             vocabulary=config.vocab_size,
             strategy=training.strategy,
-            rank=training.rank,
+            rank=None if full else training.rank,
             trainable=model.trainable,
-            trainable_share=model.trainable / (model.parameters + model.trainable),
+            trainable_share=1.0 if full else model.trainable / (model.parameters + model.trainable),
         ),
         machine=here,
         stages=[_stage(one, rate, training.processes) for one in jobs],

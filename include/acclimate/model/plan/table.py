@@ -11,11 +11,11 @@ WIDTH = 24
 def table(plan: Plan) -> str:
     """The base, the machine, one column per stage, the endpoint, and what to change."""
     base, here, serving = plan.base, plan.machine, plan.serving
+    rank = "" if base.rank is None else f", rank {base.rank}"
     facts = {
         "base": f"{base.model}: {base.parameters:,} parameters, {base.layers} layers of {base.hidden}, vocabulary "
         f"{base.vocabulary:,}",
-        "adapter": f"{base.strategy}, rank {base.rank}: {base.trainable:,} trainable parameters, "
-        f"{base.trainable_share:.1%} of all",
+        "adapter": f"{base.strategy}{rank}: {base.trainable:,} trainable parameters, {base.trainable_share:.1%} of all",
         "device": f"{here.name}, {here.precision}: {gigabytes(here.free)} free of {gigabytes(here.memory)}",
     }
     served = {

@@ -62,7 +62,7 @@ class Traced:
     parameters: int
     """Of the base."""
     trainable: int
-    """Of the adapter."""
+    """Of the adapter; all of the base's once more where all are trained."""
     linear: int
     """Of the base's, those in the layers that can be packed in few bits: all linear ones but the output."""
     peak: dict[str, int]
@@ -203,6 +203,6 @@ def _linear(model: PeftModel) -> list[int]:
     """The weights of each layer that can be packed: all linear ones but the output."""
     import torch
 
-    output = model.get_base_model().get_output_embeddings()
-    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear) and layer is not output]
+    output = {*model.get_base_model().get_output_embeddings().modules()}
+    layers = [layer for layer in model.modules() if isinstance(layer, torch.nn.Linear) and layer not in output]
     return [layer.weight.numel() for layer in layers if not layer.weight.requires_grad]

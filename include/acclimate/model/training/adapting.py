@@ -188,6 +188,7 @@ def _fingerprint(read: Read, settings: Settings) -> dict[str, str]:
 
 def _trained(adapted: PeftModel, read: Read, settings: Settings, fitted: Fitted, adapter_sha256: str) -> Trained:
     trainable, total = adapted.get_nb_trainable_parameters()
+    share = 1.0 if settings.training.strategy == "full" else trainable / total  # frozen are only those it is a copy of
     return Trained(
         start=read.start,
         strategy=settings.training.strategy,
@@ -196,7 +197,7 @@ def _trained(adapted: PeftModel, read: Read, settings: Settings, fitted: Fitted,
         processes=settings.training.processes,
         precision="bfloat16" if has_bfloat16(adapted.device) else "float32",
         trainable_parameters=trainable,
-        trainable_share=round(trainable / total, 6),
+        trainable_share=round(share, 6),
         texts=read.texts,
         dataset_tokens=read.tokens,
         steps=len(fitted.losses),

@@ -1,4 +1,4 @@
-"""The adapter that is trained: put beside a frozen base, counted, and written as an ordinary folder."""
+"""What is trained: an adapter put beside a frozen base, or a copy of all of it; written as an adapter's folder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from acclimate.core.files import read_json, write_json
 from acclimate.model.adapter import CONFIG, forget_gptq
+from acclimate.model.training.full import is_full, with_copies
 from acclimate.model.training.nf4 import known_to_peft
 
 if TYPE_CHECKING:
@@ -20,9 +21,12 @@ BASE_NAME = "artifacts/base"
 
 
 def with_adapter(model: PreTrainedModel, params: TrainingParams) -> PeftModel:
-    """The base, frozen, with a fresh adapter on every linear layer but the output."""
+    """The base, frozen, with a fresh adapter on every linear layer but the output, or with a trained copy of all."""
     from peft import LoraConfig, TaskType, get_peft_model
 
+    forget_gptq()
+    if params.strategy == "full":
+        return with_copies(model)
     config = LoraConfig(
         task_type=TaskType.CAUSAL_LM,
         r=params.rank,
@@ -32,7 +36,6 @@ def with_adapter(model: PreTrainedModel, params: TrainingParams) -> PeftModel:
         use_rslora=params.strategy == "rslora",
         use_dora=params.strategy == "dora",
     )
-    forget_gptq()
     with known_to_peft(model):
         adapted: PeftModel = get_peft_model(model, config)
     return adapted
@@ -44,6 +47,7 @@ def save(model: PeftModel, out: Path) -> None:
     (out / "README.md").unlink()
     config = read_json(out / CONFIG)
     config["base_model_name_or_path"] = BASE_NAME
-    # peft lists the modules of a shallow model in full, and would then fit the adapter to any deeper one.
-    config["target_modules"] = sorted({name.rpartition(".")[2] for name in config["target_modules"]})
+    if not is_full(config):
+        # peft lists the modules of a shallow model in full, and would then fit the adapter to any deeper one.
+        config["target_modules"] = sorted({name.rpartition(".")[2] for name in config["target_modules"]})
     write_json(out / CONFIG, config)
