@@ -134,6 +134,22 @@ def test_all_weights_are_trained_one_stage_upon_the_other_and_whole(
     assert reason in _fault(tmp_path, with_changes(text, {"training.strategy": "full", dial: value}))
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"training.processes": 1}, "there is nothing to spread the model over"),
+        ({"train_task.batch_sequences": 7}, "train_task.batch_sequences, 7, is no multiple of training.processes, 2"),
+        ({"training.base_weights": "nf4"}, "packed weights cannot be spread"),
+        ({"train_domain.penalty": "l2_sp"}, "the penalty is computed from whole weights"),
+    ],
+)
+def test_a_model_is_spread_over_processes_that_compute_alike(
+    tmp_path: Path, text: str, changes: dict[str, object], reason: str
+) -> None:
+    spread = {"training.sharding": "fsdp", "training.processes": 2}
+    assert reason in _fault(tmp_path, with_changes(text, {**spread, **changes}))
+
+
 def test_a_process_without_a_sequence_is_refused(tmp_path: Path, text: str) -> None:
     message = _fault(tmp_path, with_changes(text, {"training.processes": 9}))
     assert "training.processes is 9 and train_domain.batch_sequences is 8" in message

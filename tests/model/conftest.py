@@ -66,6 +66,7 @@ def training_params() -> TrainingParams:
         alpha=8,
         dropout=0.0,
         processes=1,
+        sharding="none",
         rows_at_once=None,
         gradient_checkpointing=False,
         separate_texts=False,

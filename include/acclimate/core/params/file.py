@@ -44,6 +44,7 @@ from acclimate.core.params.release import (
     RegistryParams,
     TransformParams,
 )
+from acclimate.core.params.training import impossible
 
 _KINDS = ("python_docs", "files", "s3", "huggingface", "feed")
 
@@ -102,21 +103,9 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
-    def _all_weights_are_trained_in_one_line(self) -> Params:
-        domain, task = self.train_domain, self.train_task
-        if self.training.strategy != "full":
-            return self
-        if task.enabled and domain.enabled and task.start_from == "base":
-            raise ValueError(
-                "training.strategy is full and train_task.start_from is base: two models that were wholly trained side "
-                "by side do not add up to one. Set start_from to domain, strategy to lora or rslora, or one stage's "
-                "enabled to false"
-            )
-        if self.training.base_weights == "nf4":
-            raise ValueError(
-                "training.strategy is full and training.base_weights is nf4: weights in four bits cannot be trained. "
-                "Set base_weights to float32, or strategy to lora"
-            )
+    def _training_goes_with_its_stages(self) -> Params:
+        if fault := impossible(self.training, self.train_domain, self.train_task, self.align):
+            raise ValueError(fault)
         return self
 
     @model_validator(mode="after")

@@ -92,6 +92,7 @@ class TrainingParams(Section):
     alpha: Count
     dropout: Share
     processes: Count
+    sharding: Literal["none", "fsdp"]
     rows_at_once: Count | None
     gradient_checkpointing: bool
     separate_texts: bool

@@ -20,6 +20,7 @@ from acclimate.model.training.lora import save, with_adapter
 from acclimate.model.training.losses import of_tokens
 from acclimate.model.training.nf4 import held_bytes, pack
 from acclimate.model.training.report import Trained, TrainReport
+from acclimate.model.training.sharding import shard, whole
 from acclimate.model.training.share import own_share
 
 if TYPE_CHECKING:
@@ -133,11 +134,16 @@ def train(
 ) -> Trained:
     """Lower `objective` by the adapter of `adapted`, write that to `out` and say how it went."""
     share = own_share()
+    if settings.training.sharding == "fsdp":
+        shard(adapted)
     journal = Journal(checkpoints, _fingerprint(read, settings), settings.training.checkpoint_steps)
     fitted = fit(adapted, objective, _dials(settings), journal=journal, penalty=penalty, share=share)
     require_finite(adapted, settings.stage.steps, settings.section)
+    learned = {name for name, weight in adapted.named_parameters() if weight.requires_grad}
+    state = adapted.state_dict().items()
+    weights = {name: whole(tensor) if name in learned else tensor for name, tensor in state}
     if share.leads:
-        save(adapted, out)
+        save(adapted, out, weights)
     share.wait()
     return _trained(adapted, read, settings, fitted, sha256(out / WEIGHTS))
 

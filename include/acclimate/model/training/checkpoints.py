@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from acclimate.core.files import sha256, to_disk
+from acclimate.model.training.sharding import spread_like, whole
 
 if TYPE_CHECKING:
     import torch
@@ -60,14 +61,22 @@ class Journal:
         """Whether to write one after `step` of `steps`; after the last the stage itself writes its result."""
         return step % self.every == 0 and step < steps
 
-    def write(self, position: Position, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Write down everything that the next step depends on; the oldest checkpoint but one goes."""
+    def write(
+        self, position: Position, model: torch.nn.Module, optimizer: torch.optim.Optimizer, *, leads: bool = True
+    ) -> None:
+        """Write down everything that the next step depends on; the oldest checkpoint but one goes.
+
+        Where the model is spread over processes all call this, and the one that leads writes.
+        """
         from safetensors.torch import save_file
 
+        tensors = {**_weights(model), **_moments(optimizer), **_generators()}
+        if not leads:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / "partial"
         facts = {"position": json.dumps(asdict(position)), "fingerprint": json.dumps(dict(self.fingerprint))}
-        save_file({**_weights(model), **_moments(optimizer), **_generators()}, partial, metadata=facts)
+        save_file(tensors, partial, metadata=facts)
         to_disk(partial)
         os.replace(partial, self.folder / f"step-{position.step:08}-{sha256(partial)[:DIGITS]}.safetensors")
         to_disk(self.folder)
@@ -111,12 +120,14 @@ def digest(parts: Iterator[bytes]) -> str:
 
 
 def _weights(model: torch.nn.Module) -> Tensors:
-    return {f"weight.{name}": weight.detach() for name, weight in model.named_parameters() if weight.requires_grad}
+    return {
+        f"weight.{name}": whole(weight.detach()) for name, weight in model.named_parameters() if weight.requires_grad
+    }
 
 
 def _moments(optimizer: torch.optim.Optimizer) -> Tensors:
     state: dict[int, Tensors] = optimizer.state_dict()["state"]
-    return {f"optimizer.{place}.{name}": value for place, of in state.items() for name, value in of.items()}
+    return {f"optimizer.{place}.{name}": whole(value) for place, of in state.items() for name, value in of.items()}
 
 
 def _generators() -> Tensors:
@@ -145,13 +156,14 @@ def _restore(file: Path, model: torch.nn.Module, optimizer: torch.optim.Optimize
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.requires_grad:
-                weight.copy_(stored[f"weight.{name}"])
+                weight.copy_(spread_like(stored[f"weight.{name}"], weight))
+    trained = [weight for group in optimizer.param_groups for weight in group["params"]]
     state: dict[int, dict[str, Any]] = {}
     for key, value in stored.items():
         kind, _, rest = key.partition(".")
         if kind == "optimizer":
             place, _, name = rest.partition(".")
-            state.setdefault(int(place), {})[name] = value
+            state.setdefault(int(place), {})[name] = spread_like(value, trained[int(place)])
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     torch.set_rng_state(stored["generator.cpu"])
     if "generator.cuda" in stored:

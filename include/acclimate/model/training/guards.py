@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from acclimate.core.errors import UserError
+from acclimate.model.training.sharding import whole
 
 if TYPE_CHECKING:
     import torch
@@ -58,7 +59,7 @@ def require_finite(model: torch.nn.Module, step: int, section: str) -> None:
     """The last step's loss was computed before its update: look at the weights themselves."""
     for weight in model.parameters():
         if weight.requires_grad:
-            require_number(float(weight.detach().sum()), "sum of a weight", step, section)
+            require_number(float(whole(weight.detach()).sum()), "sum of a weight", step, section)
 
 
 def out_of_memory(fault: BaseException) -> bool:

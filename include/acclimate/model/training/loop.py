@@ -17,6 +17,7 @@ from acclimate.core.progress import progress
 from acclimate.model.precision import autocast
 from acclimate.model.training.checkpoints import Journal, Position
 from acclimate.model.training.guards import no_memory, out_of_memory, require_convergence, require_number
+from acclimate.model.training.sharding import clip, is_spread
 from acclimate.model.training.share import ALONE, Share
 
 if TYPE_CHECKING:
@@ -120,8 +121,9 @@ def fit(
         for step in bar:
             _step(run, step)
             bar.set_postfix(loss=f"{run.losses[-1]:.3f}", refresh=False)
-            if journal is not None and share.leads and journal.due(step + 1, steps):
-                journal.write(Position(step + 1, run.losses, run.rows_at_once, run.halved), model, run.optimizer)
+            if journal is not None and journal.due(step + 1, steps):
+                position = Position(step + 1, run.losses, run.rows_at_once, run.halved)
+                journal.write(position, model, run.optimizer, leads=share.leads)
     model.eval()
     return Fitted(run.losses, run.rows_at_once, run.halved)
 
@@ -138,13 +140,14 @@ def _optimizer(model: PeftModel, dials: Dials) -> torch.optim.Optimizer:
     import torch
 
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    return torch.optim.AdamW(weights, lr=dials.learning_rate, weight_decay=0.0, fused=True)
+    # One kernel takes tensors that are spread over processes, or such that are not.
+    groups = [[weight for weight in weights if is_spread(weight) == spread] for spread in (False, True)]
+    together = [{"params": group} for group in groups if group]
+    return torch.optim.AdamW(together, lr=dials.learning_rate, weight_decay=0.0, fused=True)
 
 
 def _step(run: _Run, step: int) -> None:
     """One update; its loss joins `run.losses`."""
-    import torch
-
     section = run.dials.section
     weights: list[Any] = [weight for group in run.optimizer.param_groups for weight in group["params"]]
     run.share.draw_anew(run.seed, step)
@@ -155,8 +158,8 @@ def _step(run: _Run, step: int) -> None:
     require_number(loss, "loss", step + 1, section)
     run.losses.append(loss)
     require_convergence(run.losses, section)
-    norm = torch.nn.utils.clip_grad_norm_(weights, MAX_GRADIENT_NORM)
-    require_number(float(norm), "gradient norm", step + 1, section)
+    norm = clip(weights, MAX_GRADIENT_NORM)
+    require_number(norm, "gradient norm", step + 1, section)
     for group in run.optimizer.param_groups:
         group["lr"] = run.dials.learning_rate * learning_rate_share(step, run.objective.steps, run.dials)
     run.optimizer.step()
@@ -173,7 +176,8 @@ def _backward_within_memory(run: _Run, step: int) -> float:
     except (MemoryError, RuntimeError) as fault:
         if not out_of_memory(fault):
             raise
-        if run.halved or run.rows_at_once == 1:
+        # Where blocks are gathered from all processes, all have to compute as often.
+        if run.halved or run.rows_at_once == 1 or any(is_spread(weight) for weight in run.model.parameters()):
             raise no_memory(run.rows_at_once, run.halved, run.dials.section) from None
     # Outside the handler, whose traceback holds on to what the failed pass had allocated.
     run.rows_at_once, run.halved = -(-run.rows_at_once // 2), True

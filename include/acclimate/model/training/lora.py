@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from acclimate.model.training.full import is_full, with_copies
 from acclimate.model.training.nf4 import known_to_peft
 
 if TYPE_CHECKING:
+    import torch
     from peft import PeftModel
     from transformers import PreTrainedModel
 
@@ -41,9 +43,15 @@ def with_adapter(model: PreTrainedModel, params: TrainingParams) -> PeftModel:
     return adapted
 
 
-def save(model: PeftModel, out: Path) -> None:
-    """Write the adapter in peft's own format, without its model card, paths or the order of a Python set."""
-    model.save_pretrained(str(out), save_embedding_layers=False)
+def save(model: PeftModel, out: Path, weights: Mapping[str, torch.Tensor] | None = None) -> None:
+    """Write the adapter in peft's own format, without its model card, paths or the order of a Python set.
+
+    Args:
+        model: with the adapter.
+        out: a folder.
+        weights: its state, where the model holds only a part of it.
+    """
+    model.save_pretrained(str(out), save_embedding_layers=False, state_dict=weights)
     (out / "README.md").unlink()
     config = read_json(out / CONFIG)
     config["base_model_name_or_path"] = BASE_NAME

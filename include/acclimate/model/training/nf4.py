@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from acclimate.core.errors import UserError
 from acclimate.core.libraries import take_up
+from acclimate.model.training.sharding import own_part
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +93,7 @@ def held_bytes(model: torch.nn.Module) -> int:
     for weight in model.parameters():
         if not weight.requires_grad:
             state = getattr(weight, "quant_state", None)
-            tensors += [weight, *([] if state is None else _parts(state))]
+            tensors += [own_part(weight), *([] if state is None else _parts(state))]
     return sum({tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in tensors}.values())
 
 

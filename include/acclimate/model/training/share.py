@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from acclimate.model.training.sharding import is_spread
+
 if TYPE_CHECKING:
     import torch
 
@@ -55,13 +57,15 @@ class Share:
 
         if self.processes == 1:
             return loss
-        gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in weights]
-        whole = torch.cat([gradient.reshape(-1) for gradient in gradients])
-        distributed.all_reduce(whole)
-        parts = whole.split([gradient.numel() for gradient in gradients])  # type: ignore[no-untyped-call]  # torch
-        for weight, part in zip(weights, parts, strict=True):
-            weight.grad = part.view_as(weight)
-        total = torch.tensor(loss, dtype=torch.float64, device=whole.device)
+        held = [weight for weight in weights if not is_spread(weight)]  # the others' are summed on the way back
+        if held:
+            gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in held]
+            whole = torch.cat([gradient.reshape(-1) for gradient in gradients])
+            distributed.all_reduce(whole)
+            parts = whole.split([gradient.numel() for gradient in gradients])  # type: ignore[no-untyped-call]  # torch
+            for weight, part in zip(held, parts, strict=True):
+                weight.grad = part.view_as(weight)
+        total = torch.tensor(loss, dtype=torch.float64, device=weights[0].device)
         distributed.all_reduce(total)
         return float(total)
 
