@@ -59,7 +59,7 @@ def whole(tensor: torch.Tensor) -> torch.Tensor:
     """`tensor`, put together from the parts of all processes if it is spread: then all have to call this."""
     if not is_spread(tensor):
         return tensor
-    gathered: torch.Tensor = tensor.full_tensor()  # type: ignore[no-untyped-call]  # torch
+    gathered: torch.Tensor = tensor.full_tensor()
     return gathered
 
 
@@ -67,7 +67,7 @@ def own_part(tensor: torch.Tensor) -> torch.Tensor:
     """What this process holds of `tensor`."""
     if not is_spread(tensor):
         return tensor
-    held: torch.Tensor = tensor.to_local()  # type: ignore[no-untyped-call]  # torch
+    held: torch.Tensor = tensor.to_local()
     return held
 
 
