@@ -91,7 +91,7 @@ def test_the_key_of_the_environment_is_taken_and_the_one_before_it_dropped() -> 
 
 
 def test_who_listens_to_others_needs_keys_and_has_some() -> None:
-    from acclimate.core.params import EndpointParams
+    from acclimate.core.params import EndpointParams, load
 
     dials: dict[str, Any] = {
         "request_seconds": 60.0,
@@ -101,6 +101,7 @@ def test_who_listens_to_others_needs_keys_and_has_some() -> None:
         "jobs": {"most": 9, "most_per_key": 9, "requests": 9, "hours": 1.0},
         "most_adapters": 1,
         "base_below": None,
+        "guardrails": load(Path(__file__).parents[2] / "params.yaml").endpoint.guardrails,
     }
     settings = EndpointParams(**dials, keys="auto", tokens_per_day=None, cors_origins=[], log_prompts=True)
     assert guarded(settings, "127.0.0.1").keys == "auto"

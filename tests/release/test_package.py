@@ -81,12 +81,16 @@ import sys
 sys.path = [{str(source)!r}, *(place for place in sys.path if not place.endswith("include"))]
 import acclimate, service
 import acclimate.serving.models
+from acclimate.core.params.guardrails import GuardrailsParams
+from acclimate.serving.guardrails.rails import Rails
+every = {{**service.SETTINGS.guardrails.model_dump(), "pii_in": "redact", "pii_out": "redact", "topics": {{"t": "x"}}}}
+Rails(GuardrailsParams(**every))
 assert acclimate.__file__.startswith({str(source)!r}), acclimate.__file__
 print(*sorted(name for name in sys.modules if name.startswith("acclimate.")))
 """
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert {name.split(".")[1] for name in done.stdout.split()} == {"core", "model", "release", "serving"}
+    assert {name.split(".")[1] for name in done.stdout.split()} == {"core", "data", "model", "release", "serving"}
 
 
 def test_a_bento_is_kept_while_it_is_whole_refused_by_file_when_it_is_not_and_then_built_anew(gated_run: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from acclimate.core.params import EndpointParams
+from acclimate.core.params import EndpointParams, load
 from acclimate.release import api_keys
 from acclimate.release.roles import places
 from acclimate.serving.access import Access
@@ -41,6 +41,7 @@ def endpoint(**dials: Any) -> Any:
     }
     settings |= {"requests_per_minute": None, "tokens_per_day": None, "cors_origins": []}
     settings |= {"jobs": {"most": 9, "most_per_key": 9, "requests": 9, "hours": 1.0}}
+    settings |= {"guardrails": load(Path(__file__).parents[2] / "params.yaml").endpoint.guardrails}
     return Access(Admission(application, EndpointParams(**{**settings, **dials}), places()), places())
 
 

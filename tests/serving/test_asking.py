@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from acclimate.core.params import EndpointParams
+from acclimate.core.params import EndpointParams, load
 from acclimate.serving.access import Access
 from acclimate.serving.app import build
 from acclimate.serving.batching import Batcher
@@ -23,6 +23,7 @@ from acclimate.serving.state import Packaged, Serving
 
 BODY = {"prompt": "abc", "max_new_tokens": 4}
 ROWS: list[Row] = []
+GUARDRAILS = load(Path(__file__).parents[2] / "params.yaml").endpoint.guardrails
 
 
 class Letters:
@@ -68,7 +69,7 @@ async def served(complete: Callable[[Model, list[Row]], list[Completion]], **dia
     }
     settings |= {"requests_per_minute": None, "tokens_per_day": None, "cors_origins": []}
     settings |= {"jobs": {"most": 9, "most_per_key": 9, "requests": 9, "hours": 1.0}}
-    params = EndpointParams(**{**settings, **dials})
+    params = EndpointParams(**{**settings, "guardrails": GUARDRAILS, **dials})
     app = build(params, None, Path())
     app.state.batcher, app.state.roster = Batcher(complete, params.most_waiting), Roster(toy)
     await app.state.roster.bring(Serving(champion=Packaged(version="1", folder=Path(), sha256="")))

@@ -29,13 +29,15 @@ from acclimate.serving.shared_base import ADAPTER
 
 SERVICE = Path(__file__).resolve().parents[3] / "bento"
 SHIPPED = (
-    *("core/errors.py", "core/params/endpoint.py", "core/params/fields.py", "model/adapter.py"),
+    *("core/errors.py", "core/params/endpoint.py", "core/params/fields.py", "core/params/guardrails.py"),
+    "model/adapter.py",
     *("release/signing.py", "release/weights.py", "serving/*.py", "serving/canary/*.py", "serving/jobs/*.py"),
+    *("serving/guardrails/*.py", "data/cleaning/redaction.py", "data/cleaning/pii/*.py"),
 )
 """Of Acclimate itself: what the service imports."""
 RUNTIME = (
     *("bentoml", "cryptography", "fastapi", "jinja2", "model-signing", "prometheus-client", "pydantic", "pyopenssl"),
-    *("transformers", "tokenizers"),
+    *("transformers", "tokenizers", "google-re2", "phonenumberslite", "python-stdnum"),
 )
 """What the service imports for any model; with all that these need, pinned to what the model was judged with.
 

@@ -37,6 +37,7 @@ from acclimate.release.registry import CHAMPION, connect, model_name, version_at
 from acclimate.release.roles import now, places, set_adapters, set_champion
 from acclimate.release.siblings import siblings
 from acclimate.release.signing import PINNED
+from acclimate.serving.guardrails.rails import Rails
 from acclimate.serving.places import VARIABLE
 
 POLL_SECONDS = 2.0
@@ -75,6 +76,7 @@ def follow(host: str, port: int, stop: threading.Event) -> None:
     require_free_port(host, port)
     params = load(home() / "params.yaml")
     name, settings = model_name(params.ingest.domain), guarded(params.endpoint, host)
+    Rails(settings.guardrails)  # what the service could not read is refused here
     write_json(places().settings, settings.model_dump(mode="json"))
     if now().champion is None:
         set_champion(None, "the registry has not been asked yet")

@@ -35,6 +35,7 @@ from acclimate.release.relevance import relevance_of
 from acclimate.release.signing import sign, verify
 from acclimate.release.stage_runs import log_stages
 from acclimate.release.weights import folder_sha256
+from acclimate.serving.guardrails.rails import Rails
 from acclimate.serving.shared_base import ADAPTER, BASE
 
 
@@ -64,6 +65,7 @@ def package(checkout: Path) -> dict[str, Any]:
     version = client.get_model_version(registered["model"], registered["version"])
     _require_same_adapter(version, evidence)
     _require_standing(aliases(client, registered["model"]), registered)
+    Rails(params.endpoint.guardrails)  # what the service could not read is refused here
     with _judged_model(checkout, params, evidence) as model:
         parts = _parts(checkout, params, evidence, registered, model)
         tag = f"{registered['model']}:v{registered['version']}-{parts.manifest['sha256'][:8]}"

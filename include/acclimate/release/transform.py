@@ -36,6 +36,7 @@ from acclimate.release.registry import CHAMPION, connect, model_name
 from acclimate.release.transforming.parts import answered, files, parts, stands, write
 from acclimate.release.transforming.series import Series, entries, of_bucket, of_file
 from acclimate.release.versions.finding import find
+from acclimate.serving.guardrails.rails import Rails
 from acclimate.serving.models import Model, UnfitError, packaged_in
 from acclimate.serving.models import load as load_packaged
 from acclimate.serving.state import Packaged
@@ -105,12 +106,13 @@ def transform(given: str, out: Path, asked: str, *, say: Callable[[str], None]) 
 def _answer_all(series: Series, model: Model, params: Params, out: Path, say: Callable[[str], None]) -> int:
     """Do the parts that are not there; how many parts there are."""
     dials, limits, count = params.transform, params.ingest.limits, 0
+    rails = Rails(params.endpoint.guardrails)
     read = progress(entries(series, limits), "answering", unit="record", total=series.lines)
     for number, part in enumerate(parts(read, dials.part_records)):
         count = number + 1
         if stands(out, number, part):
             continue
-        answers, rejects = answered(part, model, dials)
+        answers, rejects = answered(part, model, dials, rails)
         write(out, number, answers, rejects)
         if not sys.stderr.isatty():
             of = "" if series.lines is None else f" of about {series.lines:,}"
@@ -120,13 +122,14 @@ def _answer_all(series: Series, model: Model, params: Params, out: Path, say: Ca
 
 def _told(out: Path, count: int) -> dict[str, Any]:
     """What stands in the files of all parts; of nothing but their content, so that equal files are told alike."""
-    answers, tokens = 0, Counter[str]()
+    answers, tokens, guarded = 0, Counter[str](), Counter[str]()
     reasons, hashes = Counter[str](), dict[str, str]()
     for number in range(count):
         to_answers, to_rejected = files(out, number)
         for row in read_jsonl(to_answers):
             answers += 1
             tokens.update({kind: row[kind] for kind in ("prompt_tokens", "new_tokens")})
+            guarded.update(row.get("guarded", {}))
         reasons.update(row["reason"] for row in read_jsonl(to_rejected))
         hashes |= {path.relative_to(out).as_posix(): sha256(path) for path in (to_answers, to_rejected)}
     return {
@@ -134,6 +137,7 @@ def _told(out: Path, count: int) -> dict[str, Any]:
         "answered": answers,
         "rejected": dict(sorted(reasons.items())),
         **{kind: tokens[kind] for kind in ("prompt_tokens", "new_tokens")},
+        "guarded": dict(sorted(guarded.items())),
         "files": hashes,
     }
 
@@ -179,6 +183,7 @@ def _order(series: Series, asked: str, packaged: Packaged, params: Params) -> di
     manifest = read_json(packaged.folder / MANIFEST)
     who = {"asked": asked, "name": manifest["model"], "version": packaged.version, "sha256": packaged.sha256}
     dials = params.transform.model_dump(mode="json", exclude={"s3_endpoint_url"})
+    dials["guardrails"] = params.endpoint.guardrails.model_dump(mode="json")
     return {"input": series.identity, "model": who, "dials": dials}
 
 

@@ -6,7 +6,8 @@
     audit.jsonl     {"time": …, "id": "5f0c…", "key": "7f3a91c2", "client": "127.0.0.1", "method": "POST", "path": …,
                      "status": 200, "version": "3", "prompt_tokens": 15, "new_tokens": 12}
 
-Role and version are null where no model was asked.
+Role and version are null where no model was asked. Where guard rails found something the audit has how often, by kind:
+"guarded": {"pii_in.email": 1, "injection.override": 1}.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter as Total
+from prometheus_client import Gauge, Histogram
 
 from acclimate.serving.places import Places, append
 
@@ -34,7 +37,7 @@ SAFE = {
 }
 """Headers of every answer: it is data, for whoever asked, and nothing of it is a page."""
 
-FINISHED = Counter("acclimate_requests_total", "Requests finished", ["status", "role", "version"])
+FINISHED = Total("acclimate_requests_total", "Requests finished", ["status", "role", "version"])
 SECONDS = Histogram("acclimate_request_seconds", "Seconds until a model's answer was whole", ["role", "version"])
 BEGUN = Gauge("acclimate_requests_in_progress", "Requests begun and not finished", multiprocess_mode="livesum")
 
@@ -52,6 +55,8 @@ class Told:
     finish_reason: str | None = None
     status: int | None = None
     """What became of a stream after its status was sent; None: nothing else."""
+    guarded: Counter[str] = field(default_factory=Counter)
+    """What guard rails found, and how often."""
 
 
 class Access:
@@ -111,7 +116,8 @@ class Access:
         append(self.places.access, how)
         client = (scope.get("client") or ("",))[0]
         who = {"time": at, "id": told.id, "key": told.key, "client": client}
-        append(self.places.audit, {**who, **asked, "version": told.version, **tokens})
+        guarded = {"guarded": dict(told.guarded)} if told.guarded else {}
+        append(self.places.audit, {**who, **asked, "version": told.version, **tokens, **guarded})
 
 
 def _headers(given: list[tuple[bytes, bytes]], identity: str) -> list[tuple[bytes, bytes]]:

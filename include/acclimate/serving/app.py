@@ -22,6 +22,7 @@ from acclimate.serving.canary import api as canary
 from acclimate.serving.canary.referee import Referee
 from acclimate.serving.faults import RefusedError, refusal, said_of
 from acclimate.serving.generation import complete
+from acclimate.serving.guardrails.rails import Rails
 from acclimate.serving.jobs import api as jobs
 from acclimate.serving.jobs.keeper import Keeper
 from acclimate.serving.keys import KeyRing
@@ -67,7 +68,7 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
     app = FastAPI(title="Acclimate", lifespan=_running, docs_url=None, redoc_url=None)
     app.state.settings, app.state.places = settings, places
     app.state.referee = Referee(places.canary if places is not None else None)
-    app.state.limits = used_so_far(places)
+    app.state.limits, app.state.rails = used_so_far(places), Rails(settings.guardrails)
     for router in ROUTERS:
         if router is not jobs.router or places is not None:  # without a folder a job would not survive anything
             app.include_router(router)

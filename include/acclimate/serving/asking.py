@@ -7,6 +7,7 @@ the client hangs up; the model then stops writing for it.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -18,13 +19,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fastapi import Request
 from prometheus_client import Counter
 
+from acclimate.serving.batching import Ticket
 from acclimate.serving.faults import GoneError, TooLongError
-from acclimate.serving.generation import Completion, Prompt
+from acclimate.serving.generation import Completion, Prompt, Row
+from acclimate.serving.guardrails.passage import Passage
 from acclimate.serving.places import append
 
 if TYPE_CHECKING:
     from acclimate.serving.access import Told
-    from acclimate.serving.batching import Batcher, Ticket
+    from acclimate.serving.batching import Batcher
     from acclimate.serving.canary.referee import Draw
     from acclimate.serving.models import Model
     from acclimate.serving.prompts import Reading
@@ -61,6 +64,7 @@ class Exchange:
     ticket: Ticket
     text: str
     told: Told
+    passage: Passage
     seconds: float
     pieces: asyncio.Queue[str]
     instead: Callable[[], tuple[Ticket, str]] | None = None
@@ -83,7 +87,7 @@ class Exchange:
         """The whole answer; raises TimeoutError if it takes longer than it may."""
         try:
             async with asyncio.timeout(self.seconds):
-                completion = await self._answer()
+                completion = self.passage.finished(await self._answer())
         except TimeoutError:
             self.failed = True
             raise
@@ -108,12 +112,16 @@ class Exchange:
 
     async def stream(self) -> AsyncIterator[str | Completion]:
         """The answer in pieces as it is written, and then what it was as a whole."""
-        answer = asyncio.create_task(self.completion())
+        answer, withholding = asyncio.create_task(self.completion()), self.passage.withholding()
         answer.add_done_callback(lambda _: self.pieces.put_nowait(""))
         try:
             while piece := await self.pieces.get():
-                yield piece
-            yield await answer
+                if known := withholding.take(piece):
+                    yield known
+            completion = await answer
+            if rest := withholding.rest() + self.passage.last(completion):
+                yield rest
+            yield completion
         finally:
             answer.cancel()
 
@@ -136,17 +144,21 @@ def asked(request: Request, wish: Wish, *, stream: bool = False) -> Iterator[Exc
     def _tell(piece: str) -> None:
         loop.call_soon_threadsafe(pieces.put_nowait, piece)
 
+    passage = Passage(state.rails, wish.reading, told.guarded)
+
     with ExitStack() as held:
 
         def _enter(model: Model) -> tuple[Ticket, str]:
             held.enter_context(model.in_use())
             told.version = model.label
-            text, prompt = fitted(model, wish)
+            text, prompt = admitted(model, wish, passage)
             told.prompt_tokens = (told.prompt_tokens or 0) + len(prompt.tokens)
+            if passage.refused:
+                return _refused(model, prompt, passage), text
             return state.batcher.enter(model, prompt, _tell if stream else None), text
 
         seconds = state.settings.request_seconds
-        exchange = Exchange(state.batcher, *_enter(model), told, seconds, pieces)
+        exchange = Exchange(state.batcher, *_enter(model), told, passage, seconds, pieces)
         if draw and draw.role == "challenger":
             exchange.instead = lambda: _enter(state.roster.pick("champion")[1])
         try:
@@ -156,7 +168,7 @@ def asked(request: Request, wish: Wish, *, stream: bool = False) -> Iterator[Exc
             if not exchange.ticket.answer.done():  # given up: what was written until then was written for it
                 told.new_tokens = (told.new_tokens or 0) + len(exchange.ticket.row.written)
             _keep(request, exchange)
-            if draw:
+            if draw and not passage.refused:  # no model was asked
                 spent = time.perf_counter() - exchange.begun
                 state.referee.finished(draw, told.id, error=exchange.failed, seconds=spent)
 
@@ -170,6 +182,23 @@ def _drawn(request: Request, wish: Wish) -> Draw | None:
     user = f"{told.key}/{wish.user}" if wish.user else None
     draw: Draw | None = state.referee.ask(user, told.id, state.roster.versions())
     return draw
+
+
+def _refused(model: Model, prompt: Prompt, passage: Passage) -> Ticket:
+    """A place in no queue, with the refusal for an answer."""
+    answer: asyncio.Future[Completion] = asyncio.get_running_loop().create_future()
+    answer.set_result(passage.refusal())
+    return Ticket(model, Row(prompt), answer)
+
+
+def admitted(model: Model, wish: Wish, passage: Passage) -> tuple[str, Prompt]:
+    """As `fitted`, of what the guard rails let the model read; where they refuse, nobody is to read it.
+
+    It is measured first: what is longer than the model was packaged for is not worth a look, and bounds how long one
+    takes.
+    """
+    fits, reading = fitted(model, wish), passage.admitted()
+    return fits if reading is wish.reading else fitted(model, dataclasses.replace(wish, reading=reading))
 
 
 def fitted(model: Model, wish: Wish) -> tuple[str, Prompt]:
@@ -210,7 +239,7 @@ def _keep(request: Request, exchange: Exchange) -> None:
     places, settings = request.app.state.places, request.app.state.settings
     answer = exchange.ticket.answer
     answered = answer.done() and not answer.cancelled() and answer.exception() is None
-    if places is None or not settings.log_prompts or not answered:
+    if places is None or not settings.log_prompts or not answered or exchange.passage.refused:
         return
     row = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from acclimate.serving.engine import More
     from acclimate.serving.models import Model
 
-Ending = Literal["stop", "length"]
+Ending = Literal["stop", "length", "content_filter"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Completion:
     new_tokens: int
     """Written for this prompt, those of a stop string included; an end token is none."""
     finish_reason: Ending
-    """'stop' if it ended by itself or before a stop string, 'length' if it was cut."""
+    """'stop' if it ended by itself or before a stop string, 'length' if it was cut; 'content_filter' if the guard rails
+    refuse and no model was asked."""
 
 
 @dataclass(eq=False)

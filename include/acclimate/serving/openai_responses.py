@@ -34,7 +34,7 @@ class ChatChoice(BaseModel):
     index: int
     message: Said
     logprobs: None
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "content_filter"]
 
 
 class TextChoice(BaseModel):
@@ -43,7 +43,7 @@ class TextChoice(BaseModel):
     index: int
     text: str
     logprobs: None
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "content_filter"]
 
 
 class _Answered(BaseModel):

@@ -8,6 +8,7 @@ after whatever a system message says.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from acclimate.serving.faults import TemplateError
@@ -15,18 +16,30 @@ from acclimate.serving.faults import TemplateError
 if TYPE_CHECKING:
     from acclimate.serving.models import Model
 
-Reading = Callable[["Model"], tuple[str, list[int]]]
-"""How a model reads what is asked: the prompt's text and its tokens."""
+Said = tuple[tuple[str, str], ...]
+"""Messages as (role, content); a prompt or a question is one of the user."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is asked, and how a model reads it: the prompt's text and its tokens."""
+
+    said: Said
+    form: Callable[[Model, Said], tuple[str, list[int]]]
+
+    def __call__(self, model: Model) -> tuple[str, list[int]]:
+        """As that model reads it."""
+        return self.form(model, self.said)
 
 
 def as_it_stands(text: str) -> Reading:
     """A text to be completed."""
-    return lambda model: (text, model.tokens(text))
+    return Reading((("user", text),), lambda model, said: (said[0][1], model.tokens(said[0][1])))
 
 
 def question(text: str) -> Reading:
     """A question in the form in which questions were trained."""
-    return lambda model: as_it_stands(_plain(model, [("user", text)]))(model)
+    return Reading((("user", text),), lambda model, said: as_it_stands(_plain(model, said))(model))
 
 
 def conversation(messages: list[tuple[str, str]]) -> Reading:
@@ -35,7 +48,7 @@ def conversation(messages: list[tuple[str, str]]) -> Reading:
     The reading raises TemplateError if the model's template does not take them (some want roles to alternate).
     """
 
-    def _read(model: Model) -> tuple[str, list[int]]:
+    def _read(model: Model, messages: Said) -> tuple[str, list[int]]:
         if not model.tokenizer.chat_template:
             return as_it_stands(_plain(model, messages))(model)
         from jinja2 import TemplateError as Fault
@@ -47,10 +60,10 @@ def conversation(messages: list[tuple[str, str]]) -> Reading:
             raise TemplateError(f"the model's chat template does not take these messages: {fault}") from None
         return text, model.tokens(text, special=False)  # the template has written them
 
-    return _read
+    return Reading(tuple(messages), _read)
 
 
-def _plain(model: Model, messages: list[tuple[str, str]]) -> str:
+def _plain(model: Model, messages: Said) -> str:
     before = [content for role, content in messages if role in ("system", "developer")]
     text = "".join(f"{content}\n\n" for content in before)
     for role, content in messages:

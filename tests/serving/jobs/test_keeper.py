@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from acclimate.core.params import EndpointParams
+from acclimate.core.files import read_jsonl
+from acclimate.core.params import EndpointParams, GuardrailsParams, load
 from acclimate.release import api_keys
 from acclimate.release.roles import places
 from acclimate.serving.batching import BACKGROUND_REQUESTS, Batcher
@@ -29,6 +30,7 @@ from acclimate.serving.roster import Roster
 from acclimate.serving.state import Packaged, Serving
 
 JOBS = {"most": 3, "most_per_key": 2, "requests": 40, "hours": 24.0}
+GUARDRAILS = load(Path(__file__).parents[3] / "params.yaml").endpoint.guardrails
 Scenario = Callable[[Keeper], Coroutine[Any, Any, None]]
 
 
@@ -62,7 +64,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def kept(scenario: Scenario, complete: Any = echo, *, limits: Limits | None = None, **dials: Any) -> None:
+def kept(
+    scenario: Scenario,
+    complete: Any = echo,
+    *,
+    limits: Limits | None = None,
+    guardrails: GuardrailsParams = GUARDRAILS,
+    **dials: Any,
+) -> None:
     """Run `scenario` beside a keeper, as the service starts one: with whatever is on the disk."""
 
     async def _run() -> None:
@@ -74,6 +83,7 @@ def kept(scenario: Scenario, complete: Any = echo, *, limits: Limits | None = No
             "log_prompts": True,
             "most_adapters": 1,
             "base_below": None,
+            "guardrails": guardrails,
         }
         params = EndpointParams.model_validate({**settings, "jobs": {**JOBS, **dials}})
         batcher, roster = Batcher(complete, params.most_waiting), Roster(toy)
@@ -290,3 +300,22 @@ def test_what_a_kill_left_of_a_submission_is_removed() -> None:
 
     kept(scenario)
     assert not half.exists()
+
+
+def test_jobs_pass_the_guard_rails_and_the_audit_counts_what_these_found() -> None:
+    dials = {"pii_in": "redact", "pii_kinds": ["card"], "topics": {"weather": "rain"}}
+    dials |= {"refusal": "No.", "disclaimer": "Mind."}
+    strict = GuardrailsParams.model_validate({**GUARDRAILS.model_dump(), **dials})
+    prompts = ("4111111111111111", "rain", "sun")
+
+    async def scenario(keeper: Keeper) -> None:
+        keeper.roster.serves["champion"][1].manifest["max_prompt_tokens"] = 20
+        job = await keeper.submit(asks(*prompts), None)
+        await until(lambda: job.finished)
+        assert texts(job) == ["[CARD]\n\nMind.", "No.", "sun\n\nMind."]
+        endings = [one.finish_reason for one in job.outcomes() if isinstance(one, Answer)]
+        assert endings == ["stop", "content_filter", "stop"]
+
+    kept(scenario, guardrails=strict)
+    (line,) = read_jsonl(places().audit)
+    assert line["guarded"] == {"pii_in.card": 1, "topic.weather": 1}

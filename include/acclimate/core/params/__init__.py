@@ -21,6 +21,7 @@ from acclimate.core.params.endpoint import EndpointParams
 from acclimate.core.params.evaluation import EvaluationSetParams
 from acclimate.core.params.fields import CommonParams, Section
 from acclimate.core.params.file import Params, load, with_changes
+from acclimate.core.params.guardrails import GuardrailsParams
 from acclimate.core.params.ingest import (
     AnySource,
     FeedSource,
@@ -82,6 +83,7 @@ __all__ = [
     "FilesSource",
     "Format",
     "GateParams",
+    "GuardrailsParams",
     "HuggingFaceSource",
     "IngestLimits",
     "IngestParams",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from acclimate.core.params.fields import Count, Section, Share
+from acclimate.core.params.guardrails import GuardrailsParams
 
 
 class JobsParams(Section):
@@ -32,3 +33,4 @@ class EndpointParams(Section):
     most_adapters: Count
     base_below: Share | None
     jobs: JobsParams
+    guardrails: GuardrailsParams

@@ -11,6 +11,7 @@ Equal parts get equal bytes: which records are answered in one pass follows from
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ from acclimate.core.files import read_jsonl, write_jsonl
 from acclimate.core.params import TransformParams
 from acclimate.data.sources.content import Fault
 from acclimate.release.transforming.series import Entry
-from acclimate.serving.asking import fitted
+from acclimate.serving.asking import admitted
 from acclimate.serving.faults import TooLongError
 from acclimate.serving.generation import Completion, Prompt, Row, complete
+from acclimate.serving.guardrails.passage import Passage
+from acclimate.serving.guardrails.rails import Rails
 from acclimate.serving.models import Model
 from acclimate.serving.plain import Ask
 
@@ -39,23 +42,25 @@ def parts(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
         yield part
 
 
-def answered(part: Sequence[Entry], model: Model, params: TransformParams) -> tuple[Rows, Rows]:
+def answered(part: Sequence[Entry], model: Model, params: TransformParams, rails: Rails) -> tuple[Rows, Rows]:
     """The answers to a part's records, and the records that have none with the reason; both in the part's order."""
     answers, rejects = [], []
-    ready: list[tuple[Entry, Prompt]] = []
+    ready: list[_Asked] = []
     for entry in part:
-        prompt = _prompt(entry, model, params)
-        if isinstance(prompt, Fault):
-            rejects.append(_reject(entry, prompt))
+        asked = _asked(entry, model, params, rails)
+        if isinstance(asked, Fault):
+            rejects.append(_reject(entry, asked))
+        elif asked.passage.refused:
+            answers.append(_answer(asked, asked.passage.refusal(), params))
         else:
-            ready.append((entry, prompt))
-    ready.sort(key=lambda one: len(one[1].tokens))  # a batch is as long as its longest prompt
+            ready.append(asked)
+    ready.sort(key=lambda one: len(one.prompt.tokens))  # a batch is as long as its longest prompt
     for start in range(0, len(ready), params.batch_records):
         batch = ready[start : start + params.batch_records]
-        completions = complete(model, [Row(prompt) for _, prompt in batch])
+        completions = complete(model, [Row(one.prompt) for one in batch])
         answers += [
-            _answer(entry, prompt, completion, params)
-            for (entry, prompt), completion in zip(batch, completions, strict=True)
+            _answer(one, one.passage.finished(completion), params)
+            for one, completion in zip(batch, completions, strict=True)
         ]
     return sorted(answers, key=lambda answer: int(answer["record"])), rejects
 
@@ -80,7 +85,16 @@ def stands(out: Path, number: int, part: Sequence[Entry]) -> bool:
     return sorted(written) == [entry.number for entry in part]
 
 
-def _prompt(entry: Entry, model: Model, params: TransformParams) -> Prompt | Fault:
+@dataclass(frozen=True)
+class _Asked:
+    """A record that can be answered: what the model is given for it, and what it passes through."""
+
+    entry: Entry
+    prompt: Prompt
+    passage: Passage
+
+
+def _asked(entry: Entry, model: Model, params: TransformParams, rails: Rails) -> _Asked | Fault:
     """What the model is given for a record, or why there is nothing to give."""
     if isinstance(entry.found, Fault):
         return entry.found
@@ -91,16 +105,20 @@ def _prompt(entry: Entry, model: Model, params: TransformParams) -> Prompt | Fau
     given = {field: record.get(column) for field, column in columns.items()}
     try:
         wish = Ask.model_validate({**given, "max_new_tokens": params.max_new_tokens}).wish()
-        _, prompt = fitted(model, wish)
+        passage = Passage(rails, wish.reading)
+        _, prompt = admitted(model, wish, passage)
     except ValidationError as fault:
         told = "; ".join(f"{'.'.join(map(str, error['loc'])) or 'record'}: {error['msg']}" for error in fault.errors())
         return Fault("", "not a request", told)
     except TooLongError as fault:
         return Fault("", "too long", str(fault))
-    return prompt if prompt.tokens else Fault("", "not a request", "the model reads nothing in it")
+    if not prompt.tokens:
+        return Fault("", "not a request", "the model reads nothing in it")
+    return _Asked(entry, prompt, passage)
 
 
-def _answer(entry: Entry, prompt: Prompt, completion: Completion, params: TransformParams) -> dict[str, Any]:
+def _answer(asked: _Asked, completion: Completion, params: TransformParams) -> dict[str, Any]:
+    entry, guarded = asked.entry, asked.passage.guarded
     assert not isinstance(entry.found, Fault)
     identity = entry.found.value.get(params.id_column)
     return {
@@ -108,9 +126,10 @@ def _answer(entry: Entry, prompt: Prompt, completion: Completion, params: Transf
         "origin": entry.origin,
         "id": _whole(identity) if isinstance(identity, str) else identity if isinstance(identity, int) else None,
         "text": completion.text,
-        "prompt_tokens": len(prompt.tokens),
+        "prompt_tokens": len(asked.prompt.tokens),
         "new_tokens": completion.new_tokens,
         "finish_reason": completion.finish_reason,
+        **({"guarded": dict(sorted(guarded.items()))} if guarded else {}),
     }
 
 

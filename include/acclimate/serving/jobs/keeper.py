@@ -9,12 +9,15 @@ import asyncio
 import logging
 import shutil
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from acclimate.serving.asking import GENERATED, READ, fitted
+from acclimate.serving.asking import GENERATED, READ, admitted, fitted
 from acclimate.serving.faults import FullError, RefusedError, TooLongError, UnknownModelError, said_of
+from acclimate.serving.guardrails.passage import Passage
+from acclimate.serving.guardrails.rails import Rails
 from acclimate.serving.jobs.record import CHUNK, Failure, Job, Submitted, create, found
 from acclimate.serving.places import append
 from acclimate.serving.plain import Answer, Ask
@@ -76,6 +79,7 @@ class Keeper:
     def __post_init__(self) -> None:
         """Take up what is on the disk."""
         self.jobs = found(self.places.jobs)
+        self._rails = Rails(self.settings.guardrails)
 
     async def submit(self, asks: list[Ask], key: str | None) -> Job:
         """Take a job on; it is on the disk when this returns.
@@ -167,20 +171,27 @@ class Keeper:
             job.add([ended] * len(asks))
             return
         try:
-            outcomes = await asyncio.gather(*(self._outcome(ask) for ask in asks))
+            guarded = Counter[str]()
+            outcomes = await asyncio.gather(*(self._outcome(ask, guarded) for ask in asks))
         except asyncio.CancelledError:
             job.forget_try()
             raise
         job.add(outcomes)
-        self._count(job, [one for one in outcomes if isinstance(one, Answer)])
+        self._count(job, [one for one in outcomes if isinstance(one, Answer)], guarded)
 
-    async def _outcome(self, ask: Ask) -> Answer | Failure:
+    async def _outcome(self, ask: Ask, guarded: Counter[str]) -> Answer | Failure:
         """What becomes of one request; a fault is the answer to it, and no reason to stop."""
         try:
             _, model = self.roster.pick(ask.model)
             with model.in_use():
-                _, prompt = fitted(model, ask.wish())
-                completion = await self.batcher.answer(self.batcher.enter(model, prompt, background=True))
+                wish = ask.wish()
+                passage = Passage(self._rails, wish.reading, guarded)
+                _, prompt = admitted(model, wish, passage)
+                if passage.refused:
+                    completion = passage.refusal()
+                else:
+                    ticket = self.batcher.enter(model, prompt, background=True)
+                    completion = passage.finished(await self.batcher.answer(ticket))
         except Exception as fault:
             _, reason, message = said_of(fault)
             if not isinstance(fault, RefusedError):
@@ -195,8 +206,8 @@ class Keeper:
             finish_reason=completion.finish_reason,
         )
 
-    def _count(self, job: Job, answers: list[Answer]) -> None:
-        """Put the tokens to the account of whoever submitted the job, as those of a request."""
+    def _count(self, job: Job, answers: list[Answer], guarded: Counter[str]) -> None:
+        """Put the tokens to the account of whoever submitted the job, as those of a request, and what was guarded."""
         for version in sorted({answer.version for answer in answers}):
             of = [answer for answer in answers if answer.version == version]
             read, written = sum(one.prompt_tokens for one in of), sum(one.new_tokens for one in of)
@@ -207,7 +218,9 @@ class Keeper:
             at = datetime.now(UTC).isoformat(timespec="milliseconds")
             what = {"method": "JOB", "path": f"/api/v1/jobs/{job.id}", "status": 200, "version": version}
             who = {"time": at, "id": job.id, "key": job.key, "client": ""}
-            append(self.places.audit, {**who, **what, "prompt_tokens": read, "new_tokens": written})
+            line = {**who, **what, "prompt_tokens": read, "new_tokens": written}
+            append(self.places.audit, {**line, "guarded": dict(guarded)} if guarded else line)
+            guarded = Counter()  # of the chunk as a whole: it stands on one line
 
     async def _require_fitting(self, asks: list[Ask]) -> None:
         for place, ask in enumerate(asks):
