@@ -32,7 +32,7 @@ SHIPPED = (
     *("core/errors.py", "core/params/endpoint.py", "core/params/fields.py", "core/params/guardrails.py"),
     "model/adapter.py",
     *("release/signing.py", "release/weights.py", "serving/*.py", "serving/canary/*.py", "serving/jobs/*.py"),
-    *("serving/guardrails/*.py", "data/cleaning/redaction.py", "data/cleaning/pii/*.py"),
+    *("release/unpacking.py", "serving/guardrails/*.py", "data/cleaning/redaction.py", "data/cleaning/pii/*.py"),
 )
 """Of Acclimate itself: what the service imports."""
 RUNTIME = (

@@ -10,13 +10,13 @@ by the lines that loaded it for the gate.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 from acclimate.core.errors import UserError
+from acclimate.release.unpacking import packing, readable, unpacked
 
 PLAIN = (".safetensors", ".gguf", ".json", ".jinja", ".txt", ".md")
 """Endings of files that are data however they are opened."""
@@ -62,8 +62,9 @@ def require_plain(folder: Path) -> None:
 def load_model(folder: Path) -> tuple[Any, Any]:
     """The model of `folder` ready for inference, and its tokenizer; nothing is looked up on a network.
 
-    On a GPU in bfloat16, 4-bit weights by their own kernels. On a CPU in float32, 4-bit weights unpacked once: what
+    On a GPU in bfloat16, packed weights by their own kernels. On a CPU in float32, packed weights unpacked once: what
     they stand for is exactly what the packed layers compute with, in little more than half the time (see `_unpack`).
+    Those of 3 bits, whose codes reach from one integer into the next, are unpacked by the library that packed them.
 
     Raises:
         UserError: if there is a file in it that could run code.
@@ -73,7 +74,9 @@ def load_model(folder: Path) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM
 
     cuda = torch.cuda.is_available()
-    packed = _packing(folder)
+    packed = packing(folder)
+    if packed is not None and not cuda and readable(packed):
+        return unpacked(folder).eval(), tokenizer
     # transformers warns that of what is passed only the backend counts, which is what is meant.
     warnings.filterwarnings("ignore", message="You passed `quantization_config`", category=UserWarning)
     model = AutoModelForCausalLM.from_pretrained(
@@ -103,15 +106,8 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def import_libraries() -> None:
-    """Import what `load_model` needs for any weights: most of the time that the first model takes."""
-    import gptqmodel  # noqa: F401
+    """Import what `load_model` needs: most of the time that the first model takes."""
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
-
-
-def _packing(folder: Path) -> dict[str, Any] | None:
-    """How the weights of the model in `folder` are packed, or None where they are plain."""
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return config.get("quantization_config")
 
 
 def _unoptimised(packed: dict[str, Any]) -> Any:
