@@ -38,6 +38,8 @@ class Ticket:
     answer: asyncio.Future[Completion]
     begun: float = 0.0
     """When its writing began; 0 while it waits."""
+    begins: Callable[[], None] | None = None
+    """Called when it leaves the queue to be answered."""
 
 
 @dataclass(eq=False)
@@ -74,7 +76,13 @@ class Batcher:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="generate")
 
     def enter(
-        self, model: Model, prompt: Prompt, tell: Callable[[str], None] | None = None, *, background: bool = False
+        self,
+        model: Model,
+        prompt: Prompt,
+        tell: Callable[[str], None] | None = None,
+        *,
+        background: bool = False,
+        begins: Callable[[], None] | None = None,
     ) -> Ticket:
         """Join the queue; `tell` is told the text as it is written.
 
@@ -83,6 +91,7 @@ class Batcher:
             prompt: what.
             tell: called by the generating thread.
             background: behind all others, those who come later included; not counted among who waits.
+            begins: called on the event loop when its turn comes; must not raise.
 
         Raises:
             FullError: if as many wait as may.
@@ -94,6 +103,7 @@ class Batcher:
             raise fault
         loop = asyncio.get_running_loop()
         ticket = Ticket(model, Row(prompt, tell), loop.create_future())
+        ticket.begins = begins
 
         def _over(completion: Completion) -> None:
             loop.call_soon_threadsafe(self._answered, ticket, completion)
@@ -133,6 +143,9 @@ class Batcher:
         queue, most = (self._waiting, BATCH_REQUESTS) if self._waiting else (self._background, BACKGROUND_REQUESTS)
         batch = [one for one in queue if one.model is queue[0].model][:most]
         queue[:] = [one for one in queue if one not in batch]
+        for one in batch:
+            if one.begins is not None:
+                one.begins()
         return batch
 
     async def _answer(self, tickets: list[Ticket]) -> None:

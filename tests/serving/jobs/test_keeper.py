@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from acclimate.core.files import read_jsonl
+from acclimate.core.files import read_json, read_jsonl
 from acclimate.core.params import EndpointParams, GuardrailsParams, load
 from acclimate.release import api_keys
 from acclimate.release.roles import places
@@ -319,3 +319,27 @@ def test_jobs_pass_the_guard_rails_and_the_audit_counts_what_these_found() -> No
     kept(scenario, guardrails=strict)
     (line,) = read_jsonl(places().audit)
     assert line["guarded"] == {"pii_in.card": 1, "topic.weather": 1}
+
+
+def test_a_kill_while_a_job_waits_for_its_turn_says_nothing_of_its_requests() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def complete(model: Model, rows: list[Row]) -> list[Completion]:
+        begun.set()
+        go_on.wait(20)
+        return echo(model, rows)
+
+    async def scenario(keeper: Keeper) -> None:
+        busy = keeper.batcher.enter(keeper.roster.pick(None)[1], Prompt([ord("i")], 1))
+        await asyncio.to_thread(begun.wait, 20)
+        job = await keeper.submit(asks("a"), None)
+        await until(lambda: keeper.batcher._background)
+        assert job.tries() == 0, "it waits behind the other"
+        begun.clear()
+        go_on.set()
+        await keeper.batcher.answer(busy)
+        await until(lambda: job.finished)
+        assert job.tries() == 0, "and the next chunk was not begun"
+        assert read_json(job.folder / "tries.json") == {"chunk": 0, "tries": 1}
+
+    kept(scenario, complete)

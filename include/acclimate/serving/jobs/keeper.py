@@ -10,6 +10,7 @@ import logging
 import shutil
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -58,6 +59,24 @@ class TooManyError(RefusedError):
 
     status, reason = 429, "jobs"
     retry_after = 60
+
+
+@dataclass
+class _Try:
+    """A chunk on its way to the model: a try from when its turn comes; to wait for that is none."""
+
+    job: Job
+    noted: bool = False
+
+    def note(self) -> None:
+        """Count it, once."""
+        if self.noted:
+            return
+        self.noted = True
+        try:
+            self.job.note_try()
+        except OSError:  # the answers cannot be written either, and are tried again
+            logger.exception("that job %s is being answered cannot be written", self.job.id)
 
 
 @dataclass
@@ -166,20 +185,21 @@ class Keeper:
         if self._asked[0] != job.id:
             self._asked = (job.id, await asyncio.to_thread(job.asked))
         asks = self._asked[1][job.done : job.done + CHUNK]
-        if job.note_try() >= MOST_TRIES:
+        if job.tries() >= MOST_TRIES:
             ended = Failure(error=f"the service ended {MOST_TRIES} times while this was answered", reason="internal")
             job.add([ended] * len(asks))
             return
+        guarded, one_try = Counter[str](), _Try(job)
         try:
-            guarded = Counter[str]()
-            outcomes = await asyncio.gather(*(self._outcome(ask, guarded) for ask in asks))
+            outcomes = await asyncio.gather(*(self._outcome(ask, guarded, one_try.note) for ask in asks))
         except asyncio.CancelledError:
-            job.forget_try()
+            if one_try.noted:
+                job.forget_try()
             raise
         job.add(outcomes)
         self._count(job, [one for one in outcomes if isinstance(one, Answer)], guarded)
 
-    async def _outcome(self, ask: Ask, guarded: Counter[str]) -> Answer | Failure:
+    async def _outcome(self, ask: Ask, guarded: Counter[str], begins: Callable[[], None]) -> Answer | Failure:
         """What becomes of one request; a fault is the answer to it, and no reason to stop."""
         try:
             _, model = self.roster.pick(ask.model)
@@ -190,7 +210,7 @@ class Keeper:
                 if passage.refused:
                     completion = passage.refusal()
                 else:
-                    ticket = self.batcher.enter(model, prompt, background=True)
+                    ticket = self.batcher.enter(model, prompt, background=True, begins=begins)
                     completion = passage.finished(await self.batcher.answer(ticket))
         except Exception as fault:
             _, reason, message = said_of(fault)

@@ -94,13 +94,15 @@ class Job:
         _write(_chunk(self.folder, self.chunks_done), Outcomes(outcomes=outcomes).model_dump_json())
         self.chunks_done += 1
 
-    def note_try(self) -> int:
-        """Count, on the disk, that the next chunk is being tried; how often it was begun before and not ended."""
+    def tries(self) -> int:
+        """How often the next chunk was begun and not ended."""
         path = self.folder / "tries.json"
         before = json.loads(path.read_text(encoding="ascii")) if path.exists() else {"chunk": -1, "tries": 0}
-        tries = before["tries"] if before["chunk"] == self.chunks_done else 0
-        _write(path, json.dumps({"chunk": self.chunks_done, "tries": tries + 1}))
-        return int(tries)
+        return int(before["tries"]) if before["chunk"] == self.chunks_done else 0
+
+    def note_try(self) -> None:
+        """Count, on the disk, that the next chunk is being answered."""
+        _write(self.folder / "tries.json", json.dumps({"chunk": self.chunks_done, "tries": self.tries() + 1}))
 
     def forget_try(self) -> None:
         """The try was given up in good order, and says nothing of the requests."""
