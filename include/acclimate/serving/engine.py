@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from acclimate.release.weights import GGUF, load_model, load_tokenizer
+from acclimate.release.weights import GGUF, import_libraries, load_model, load_tokenizer
 
 if TYPE_CHECKING:
     from acclimate.serving.generation import Row
@@ -60,6 +60,7 @@ def opened(folder: Path, manifest: dict[str, Any]) -> tuple[Engine, Any]:
         ends = end_tokens(tokenizer, generation.get("eos_token_id"))
         window = manifest["max_prompt_tokens"] + manifest["max_new_tokens"]
         return LlamaCpp(folder / GGUF, window=window, threads=manifest["threads"], ends=ends), tokenizer
+    import_libraries()
     import torch
 
     from acclimate.serving.engine_transformers import Transformers

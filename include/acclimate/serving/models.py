@@ -12,6 +12,7 @@ from typing import Any
 
 from acclimate.core.errors import UserError
 from acclimate.release.signing import PINNED, pinned_key, verify
+from acclimate.release.weights import import_libraries
 from acclimate.serving.engine import Engine, opened
 from acclimate.serving.engine_transformers import Transformers
 from acclimate.serving.generation import Prompt, Row, complete
@@ -99,6 +100,7 @@ def _read(folder: Path, manifest: dict[str, Any]) -> Model:
     """The model of a package; one that is an adapter shares its base with what else is on it in memory."""
     if manifest.get("weights") != ADAPTER:
         return Model(manifest, *opened(folder / "model", manifest))
+    import_libraries()
     import torch
 
     torch.set_num_threads(manifest["threads"])
