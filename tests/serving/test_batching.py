@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from acclimate.serving.models import Model
 
-    Complete = Callable[[Model, list[Row]], list[Completion]]
-
 MODEL: Any = SimpleNamespace(name="a", joins=False)
 OTHER: Any = SimpleNamespace(name="b", joins=False)
 

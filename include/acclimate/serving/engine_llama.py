@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import weakref
 from itertools import count
@@ -134,8 +135,9 @@ class LlamaCpp:
             raise
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and wait for that."""
         self._ended()
+        self._worker.process.wait()
 
     def _start(self) -> None:
         self._worker, self._loaded = Worker(self._first), 0
@@ -198,10 +200,14 @@ class LlamaCpp:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close its input, and see that it ends."""
+    """Close its input, at which it ends; nobody waits here for that, since this may be where requests are answered."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
+    threading.Thread(target=_see_it_end, args=(process,), daemon=True).start()
+
+
+def _see_it_end(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(END_SECONDS)
     except subprocess.TimeoutExpired:
