@@ -56,7 +56,12 @@ def main() -> int:
     parser.add_argument("--questions", type=int, default=1000)
     count = parser.parse_args().questions
     default = load(Path("params.yaml")).endpoint.guardrails
-    on: dict[str, object] = {"pii_in": "redact", "pii_out": "redact", "injection": "refuse", "disclaimer": "This may be wrong."}
+    on: dict[str, object] = {
+        "pii_in": "redact",
+        "pii_out": "redact",
+        "injection": "refuse",
+        "disclaimer": "This may be wrong.",
+    }
     on |= {"topics": {f"topic_{number}": rf"\b(word{number}|other{number})\b" for number in range(8)}}
     everything = GuardrailsParams.model_validate({**default.model_dump(), **on})
     asked = pairs(count)
@@ -74,7 +79,9 @@ def main() -> int:
 def pairs(count: int) -> list[tuple[str, str]]:
     """Questions and answers."""
     documented = [
-        (name, inspect.cleandoc(one.__doc__ or "")) for name, one in inspect.getmembers(np) if getattr(one, "__doc__", None)
+        (name, inspect.cleandoc(one.__doc__ or ""))
+        for name, one in inspect.getmembers(np)
+        if getattr(one, "__doc__", None)
     ]
     documented += [
         (name, inspect.cleandoc(one.__doc__ or ""))
