@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.signal
@@ -56,7 +57,7 @@ def main() -> int:
     parser.add_argument("--questions", type=int, default=1000)
     count = parser.parse_args().questions
     default = load(Path("params.yaml")).endpoint.guardrails
-    on: dict[str, object] = {
+    on: dict[str, Any] = {
         "pii_in": "redact",
         "pii_out": "redact",
         "injection": "refuse",
