@@ -19,13 +19,15 @@ from acclimate.model.adapter import load_adapted, load_base, load_tokenizer
 from acclimate.release.package import package
 from acclimate.release.register import register
 from acclimate.release.versions.moves import promote
+from acclimate.serving.engine_transformers import Transformers
 from acclimate.serving.generation import Prompt, Row, complete
 from acclimate.serving.models import Model
 
 from .conftest import Running, endpoint
 
 if TYPE_CHECKING:
-    from acclimate.serving.generation import Completion
+    from acclimate.serving.engine_transformers import Transformers
+from acclimate.serving.generation import Completion
 
 OWN, OTHER = "acclimate-scientific-python", "acclimate-documents"
 QUESTION, OFF_TOPIC = "What does numpy.argsum do along axis 1?", "os.path.join, os.path.size"
@@ -81,7 +83,8 @@ def running(
 
 
 def expected(network: Any, base: Path, text: str) -> Completion:
-    model = Model({"model": "m", "version": "1"}, network, load_tokenizer(base))
+    tokenizer = load_tokenizer(base)
+    model = Model({"model": "m", "version": "1"}, Transformers(network, tokenizer), tokenizer)
     (completion,) = complete(model, [Row(Prompt(model.tokens(text), 6))])
     return completion
 

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,10 +31,10 @@ def sorting() -> Relevance:
 
 
 def model(packaged: Packaged, *, relevance: Relevance | None) -> Model:
-    network = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=None))
+    engine: Any = SimpleNamespace(ends=frozenset({0}), joins=False)
     tokenizer = SimpleNamespace(eos_token_id=0, pad_token_id=0, bos_token_id=None)
-    made = Model({"model": "m", "version": packaged.version}, network, tokenizer)
-    made.bare = Model({"model": "base", "version": "b"}, network, tokenizer)
+    made = Model({"model": "m", "version": packaged.version}, engine, tokenizer)
+    made.bare = Model({"model": "base", "version": "b"}, engine, tokenizer)
     made.relevance = relevance
     return made
 

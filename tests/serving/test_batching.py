@@ -28,7 +28,7 @@ async def ask(batcher: Batcher, model: Any, prompt: Prompt) -> Completion:
     return await batcher.answer(batcher.enter(model, prompt))
 
 
-async def ask_all(complete: Complete, asked: list[tuple[Any, Prompt]]) -> list[Any]:
+async def ask_all(complete: Callable[..., list[Completion]], asked: list[tuple[Any, Prompt]]) -> list[Any]:
     batcher = Batcher(complete, 64)
     task = asyncio.create_task(batcher.run())
     answers = await asyncio.gather(*(ask(batcher, model, prompt) for model, prompt in asked), return_exceptions=True)

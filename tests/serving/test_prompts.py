@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,8 @@ def tokenizer() -> object:
 
 
 def model(tokenizer: object, prompt: str) -> Model:
-    network = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=1))
-    return Model({"model": "m", "version": "1", "prompt": prompt}, network, tokenizer)
+    engine: Any = SimpleNamespace(ends=frozenset({1}), joins=False)
+    return Model({"model": "m", "version": "1", "prompt": prompt}, engine, tokenizer)
 
 
 @pytest.mark.parametrize("form", ["Question: {question}\nAnswer:", BOS + "Question: {question}\nAnswer:"])

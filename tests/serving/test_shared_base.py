@@ -17,6 +17,7 @@ from acclimate.release.adapter_form import assemble
 from acclimate.release.keys import signing_key, trusted_key
 from acclimate.release.signing import PINNED, sign
 from acclimate.release.weights import folder_sha256, load_model, weight_bytes
+from acclimate.serving.engine_transformers import Transformers
 from acclimate.serving.generation import Prompt, Row, complete
 from acclimate.serving.models import Model, UnfitError, load
 from acclimate.serving.shared_base import adapted, base_of
@@ -52,6 +53,11 @@ def written(model: Model) -> list[str]:
     return [completion.text for completion in complete(model, rows)]
 
 
+def network(model: Model) -> Any:
+    assert isinstance(model.engine, Transformers)
+    return model.engine.network
+
+
 def logits(network: Any, tokens: list[int]) -> Any:
     import torch
 
@@ -66,15 +72,18 @@ def test_an_adapter_on_its_base_answers_as_the_merged_model_does(
 
     for packaged, run in zip(both, (finished_run, other_finished_run), strict=True):
         model = load(packaged)
-        merged = Model(model.manifest, *load_model(run / "artifacts/quantize/merged"))
+        whole, tokenizer = load_model(run / "artifacts/quantize/merged")
+        merged = Model(model.manifest, Transformers(whole, tokenizer), tokenizer)
         assert written(model) == written(merged)
         tokens = model.tokens(PROMPTS[0])
-        torch.testing.assert_close(logits(model.network, tokens), logits(merged.network, tokens), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            logits(network(model), tokens), logits(network(merged), tokens), rtol=1e-4, atol=1e-4
+        )
 
 
 def test_a_second_adapter_costs_its_own_bytes_and_no_other(both: tuple[Packaged, Packaged]) -> None:
     def bytes_of(*models: Model) -> int:
-        tensors = [tensor for model in models for tensor in (*model.network.parameters(), *model.network.buffers())]
+        tensors = [tensor for model in models for tensor in (*network(model).parameters(), *network(model).buffers())]
         return sum({tensor.data_ptr(): tensor.nbytes for tensor in tensors}.values())
 
     one, two = map(load, both)
@@ -87,22 +96,22 @@ def test_a_second_adapter_costs_its_own_bytes_and_no_other(both: tuple[Packaged,
 
 def test_adapters_do_not_change_each_other_nor_the_base(both: tuple[Packaged, Packaged], finished_run: Path) -> None:
     one = load(both[0])
-    before = logits(one.network, one.tokens(PROMPTS[0]))
+    before = logits(network(one), one.tokens(PROMPTS[0]))
     two = load(both[1])
     assert one.bare is not None
     base, _ = load_model(finished_run / "artifacts/base")
     tokens = one.tokens(PROMPTS[0])
-    assert logits(one.bare.network, tokens).equal(logits(base, tokens))
-    assert logits(one.network, tokens).equal(before)
-    assert not logits(two.network, tokens).equal(before)
-    assert not logits(one.bare.network, tokens).equal(before)
+    assert logits(network(one.bare), tokens).equal(logits(base, tokens))
+    assert logits(network(one), tokens).equal(before)
+    assert not logits(network(two), tokens).equal(before)
+    assert not logits(network(one.bare), tokens).equal(before)
     assert (one.bare.name, one.bare.version) == ("base", one.manifest["base_folder_sha256"][:8])
 
 
 def test_the_base_goes_with_the_last_model_on_it(both: tuple[Packaged, Packaged]) -> None:
     one, two = map(load, both)
     assert one.bare is not None
-    gone = weakref.ref(one.bare.network)
+    gone = weakref.ref(network(one.bare))
     del one
     gc.collect()
     assert gone() is not None
@@ -114,7 +123,7 @@ def test_the_base_goes_with_the_last_model_on_it(both: tuple[Packaged, Packaged]
 def test_an_adapter_goes_at_once_without_a_collection(both: tuple[Packaged, Packaged]) -> None:
     one, two = map(load, both)
     written(one)
-    gone = weakref.ref(one.network)
+    gone = weakref.ref(network(one))
     gc.disable()
     try:
         del one

@@ -24,9 +24,9 @@ OFFERED = {"law": LAW, "tax": TAX, "art": ART}
 
 
 def toy(packaged: Packaged) -> Model:
-    network = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=None))
+    engine: Any = SimpleNamespace(ends=frozenset({0}), joins=False)
     tokenizer = SimpleNamespace(eos_token_id=0, pad_token_id=0, bos_token_id=None)
-    return Model({"model": "m", "version": packaged.version}, network, tokenizer)
+    return Model({"model": "m", "version": packaged.version}, engine, tokenizer)
 
 
 class Loads:
@@ -189,7 +189,7 @@ def test_what_is_offered_no_more_is_told_so_and_what_it_began_it_finishes() -> N
 def test_a_roster_names_base_and_other_domains_beside_its_own_models() -> None:
     def load(packaged: Packaged) -> Model:
         model = toy(packaged)
-        model.bare = Model({"model": "base", "version": "b"}, model.network, model.tokenizer)
+        model.bare = Model({"model": "base", "version": "b"}, model.engine, model.tokenizer)
         return model
 
     async def scenario() -> None:
