@@ -134,6 +134,9 @@ def test_all_weights_are_trained_one_stage_upon_the_other_and_whole(
     assert reason in _fault(tmp_path, with_changes(text, {"training.strategy": "full", dial: value}))
 
 
+PAIRS = {"path": "inputs/preference/*.jsonl", "prompt": "question", "chosen": "better", "rejected": "worse"}
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -141,6 +144,7 @@ def test_all_weights_are_trained_one_stage_upon_the_other_and_whole(
         ({"train_task.batch_sequences": 7}, "train_task.batch_sequences, 7, is no multiple of training.processes, 2"),
         ({"training.base_weights": "nf4"}, "packed weights cannot be spread"),
         ({"train_domain.penalty": "l2_sp"}, "the penalty is computed from whole weights"),
+        ({"align.enabled": True, "decontaminate.preferences": PAIRS}, "the model does that it starts from"),
     ],
 )
 def test_a_model_is_spread_over_processes_that_compute_alike(

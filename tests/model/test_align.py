@@ -184,9 +184,8 @@ def test_all_weights_are_tuned_too(run: Align) -> None:
     assert found.margin_low > 0
 
 
-@pytest.mark.parametrize("sharding", ["none", "fsdp"])
-def test_two_processes_tune_as_one_does(sharding: str, run: Align, tuned: tuple[AlignReport, Path]) -> None:
-    trained, found = done(run(training={"processes": 2, "sharding": sharding}))
+def test_two_processes_tune_as_one_does(run: Align, tuned: tuple[AlignReport, Path]) -> None:
+    trained, found = done(run(training={"processes": 2}))
     alone, expected = done(tuned[0])
     assert (trained.processes, trained.rows_at_once, alone.rows_at_once) == (2, 4, 8)
     assert [loss for _, loss in trained.loss_curve] == pytest.approx([loss for _, loss in alone.loss_curve], rel=1e-3)

@@ -17,7 +17,12 @@ def impossible(
         return fault
     if training.sharding == "none":
         return None
-    sections = {"train_domain": domain, "train_task": task, "align": align}
+    if align.enabled:
+        return (
+            "training.sharding is fsdp and align.enabled is true: before its first step align reads every answer as "
+            "the model does that it starts from, which is not spread. Set sharding to none, or align.enabled to false"
+        )
+    sections = {"train_domain": domain, "train_task": task}
     rows = {name: section.batch_sequences for name, section in sections.items() if section.enabled}
     penalty = domain.penalty if domain.enabled else "none"
     return _of_spreading(training, rows, penalty)
