@@ -44,17 +44,18 @@ called. To import them takes a third of what loading the kernels takes."""
 
 def _import_numba() -> None:
     """Import numba, and of it what looks for the libraries that are not needed, as if they were not installed."""
-    # Where they are there already nothing is saved, and another thread may be importing them.
-    if threading.active_count() > 1 or any(name in sys.modules for name in _NOT_NEEDED):
+    # Another thread may be importing them; and of what is there already nothing is saved.
+    if threading.active_count() > 1:
         return
+    absent = [name for name in _NOT_NEEDED if name not in sys.modules]
     # None in place of a module makes importing it an ImportError, which numba takes for "not installed".
-    sys.modules |= dict.fromkeys(_NOT_NEEDED, None)  # type: ignore[arg-type]
+    sys.modules |= dict.fromkeys(absent, None)  # type: ignore[arg-type]
     try:
         import_module("numba.np.arraymath")
         import_module("numba.core.typing.cffi_utils")
     finally:
-        for name in _NOT_NEEDED:
-            sys.modules.pop(name, None)
+        for name in absent:
+            del sys.modules[name]
 
 
 _import_numba()
