@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
-import yaml
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -17,6 +16,7 @@ from acclimate.core.home import home
 from acclimate.core.params import load
 from acclimate.core.reports import read_report, report_path
 from acclimate.core.runs import run_path
+from acclimate.core.yaml_text import parse_yaml
 from acclimate.release.client import canary, endpoint_url
 from orchestration.faults import told
 from orchestration.operators import ActionOperator
@@ -70,7 +70,7 @@ class CanaryStepOperator(BaseOperator):
         worktree = told(run_path)(home(), self.run_key)
         begun = read_report("canary", worktree)
         if begun["key"] is not None:
-            params = yaml.safe_load((worktree / "params.yaml").read_text(encoding="utf-8"))
+            params = parse_yaml((worktree / "params.yaml").read_text(encoding="utf-8"))
             self.defer(
                 trigger=CanaryTrigger(endpoint_url(), begun["key"], self.step, last=self.last),
                 method_name="finish",

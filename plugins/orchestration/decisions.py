@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context
 
@@ -13,6 +12,7 @@ from acclimate.core.files import read_json
 from acclimate.core.home import home
 from acclimate.core.reports import read_report
 from acclimate.core.runs import run_path
+from acclimate.core.yaml_text import parse_yaml
 from orchestration.faults import told
 from orchestration.place import RUN_KEY
 
@@ -53,7 +53,7 @@ class PromotionApproval(ApprovalOperator):
     def execute(self, context: Context) -> Any:
         """Ask, or return at once."""
         worktree = told(run_path)(home(), self.run_key)
-        params = yaml.safe_load((worktree / "params.yaml").read_text(encoding="utf-8"))
+        params = parse_yaml((worktree / "params.yaml").read_text(encoding="utf-8"))
         if not params["registry"]["approval"]:
             self.log.info("registry.approval is false: nobody is asked")
             return None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from acclimate.core.yaml_text import parse_yaml
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class StageNode:
 def read_graph(root: Path) -> dict[str, StageNode]:
     """The stages of `root`/dvc.yaml by name, in file order."""
     text = (root / "dvc.yaml").read_text(encoding="utf-8")
-    stages: dict[str, dict[str, Any]] = yaml.safe_load(text)["stages"]
+    stages: dict[str, dict[str, Any]] = parse_yaml(text)["stages"]
     writers = {out: name for name, stage in stages.items() for out in stage.get("outs", [])}
     return {name: _node(name, stage, writers) for name, stage in stages.items()}
 

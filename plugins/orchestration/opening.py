@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
 from airflow.sdk import BaseOperator, Context
 
 from acclimate.core.dag_runs import note_dag_run
@@ -13,6 +12,7 @@ from acclimate.core.errors import UserError
 from acclimate.core.home import home
 from acclimate.core.reports import report_path
 from acclimate.core.runs import key_of, open_run, run_path, runs
+from acclimate.core.yaml_text import parse_yaml
 from orchestration.faults import told
 
 
@@ -49,7 +49,7 @@ class OpenRunOperator(BaseOperator):
                 why="it would be ignored silently",
                 fix=f"use {', '.join(self.dials) or 'no configuration'}",
             )
-        params = yaml.safe_load((home() / "params.yaml").read_text(encoding="utf-8"))
+        params = parse_yaml((home() / "params.yaml").read_text(encoding="utf-8"))
         asked = {self.dials[name]: value for name, value in answers.items()}
         return {dial: value for dial, value in asked.items() if value != _dial(params, dial)}
 

@@ -18,6 +18,8 @@ from typing import Any
 
 import yaml
 
+from acclimate.core.yaml_text import parse_yaml
+
 
 def mend(checkout: Path) -> list[str]:
     """Make the files of DVC in `checkout` whole again; returns a sentence for each that was not.
@@ -66,7 +68,7 @@ def _mend_dvc_lock(path: Path, copy: Path) -> list[str]:
 def _stages(path: Path) -> dict[str, Any] | None:
     """The stages in a lock file; None if it is missing or not whole."""
     try:
-        lock = yaml.safe_load(path.read_text(encoding="utf-8"))
+        lock = parse_yaml(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, yaml.YAMLError):
         return None
     return lock.get("stages") if isinstance(lock, dict) else None

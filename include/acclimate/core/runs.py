@@ -23,8 +23,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, require_free_disk, write_json, write_text
 from acclimate.core.home import home, state
@@ -38,6 +36,7 @@ from acclimate.core.worktrees import (
     share_compiled,
     snapshot,
 )
+from acclimate.core.yaml_text import parse_yaml
 
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 SEALED = ("dvc.lock", "params.yaml", "champion/champion.json", "accepted/profile.json")
@@ -196,7 +195,7 @@ def _parsed(changes: list[str]) -> dict[str, Any]:
         raise UserError(
             f"--set {wrong[0]} has no '='", why="it names no value", fix="write --set DIAL=VALUE, e.g. training.rank=8"
         )
-    return {dial: yaml.safe_load(value) for dial, _, value in (change.partition("=") for change in changes)}
+    return {dial: parse_yaml(value) for dial, _, value in (change.partition("=") for change in changes)}
 
 
 def _folder(root: Path) -> Path:
@@ -241,7 +240,7 @@ def _changed_params(root: Path, changes: dict[str, Any]) -> str:
 
 def _require_same_dials(root: Path, key: str, changes: dict[str, Any]) -> None:
     text = (run_path(root, key) / "params.yaml").read_text(encoding="utf-8")
-    if yaml.safe_load(with_changes(text, changes)) != yaml.safe_load(text):
+    if parse_yaml(with_changes(text, changes)) != parse_yaml(text):
         asked = ", ".join(f"{dial}={value}" for dial, value in changes.items())
         raise UserError(
             f"run {key!r} exists with other dials than {asked}",

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from acclimate.core.files import read_json
 from acclimate.core.reports import report_path
+from acclimate.core.yaml_text import parse_yaml
 from acclimate.dataset.card import card
 from acclimate.dataset.croissant import metadata
 from acclimate.dataset.versions import TRAIN, Version
@@ -27,7 +26,7 @@ def documents(checkout: Path, version: Version) -> dict[str, str]:
         checkout: where the stages have run.
         version: what it is called.
     """
-    params = yaml.safe_load((checkout / "params.yaml").read_text(encoding="utf-8"))
+    params = parse_yaml((checkout / "params.yaml").read_text(encoding="utf-8"))
     reports = {name: read_json(path) for name in DATA_STAGES if (path := report_path(name, checkout)).exists()}
     size = (checkout / TRAIN).stat().st_size
     licences = licences_of(params)

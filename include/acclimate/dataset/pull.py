@@ -10,11 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import yaml
-
 from acclimate.core.errors import UserError
 from acclimate.core.files import read_json, whole_directory
 from acclimate.core.worktrees import add_worktree, git, remove_worktree, share_cache
+from acclimate.core.yaml_text import parse_yaml
 from acclimate.dataset.versions import FOLDER, RECORD, Version
 
 MIX = "artifacts/mix"
@@ -73,7 +72,7 @@ def _worktree(root: Path, version: Version, parent: Path) -> Iterator[Path]:
 def _outputs(worktree: Path) -> list[str]:
     """What the stages of adapt_data have written, as the version's own dvc.yaml and dvc.lock say."""
     stages, lock = (
-        yaml.safe_load((worktree / name).read_text(encoding="utf-8"))["stages"] for name in ("dvc.yaml", "dvc.lock")
+        parse_yaml((worktree / name).read_text(encoding="utf-8"))["stages"] for name in ("dvc.yaml", "dvc.lock")
     )
     of_data = [name for name, stage in stages.items() if stage["meta"]["dag"] == "adapt_data" and name in lock]
     return [out["path"] for name in of_data for out in lock[name]["outs"]]

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import yaml
 
+from acclimate.core.yaml_text import parse_yaml
+
 CARD = "README.md"
 UNKNOWN = "unknown"
 _FRONT_MATTER = re.compile(r"---\n(.*?)\n---", re.DOTALL)
@@ -25,7 +27,7 @@ def licence_of_card(card: Path) -> str:
     """
     found = _FRONT_MATTER.match(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else None
     try:
-        told = yaml.safe_load(found[1]) if found else None
+        told = parse_yaml(found[1]) if found else None
     except yaml.YAMLError:
         return UNKNOWN
     named = told.get("license_name") or told.get("license") if isinstance(told, dict) else None

@@ -20,14 +20,13 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from acclimate.core.errors import UserError
 from acclimate.core.files import sha256, write_json, write_jsonl
 from acclimate.core.home import home, state
 from acclimate.core.ledger import read_ledger
 from acclimate.core.params import Params, load
 from acclimate.core.reports import PLOTS, report_path
+from acclimate.core.yaml_text import parse_yaml
 from acclimate.model.scoring.measurements import FOLDER
 from acclimate.release import exhibits
 from acclimate.release.evidence import ADAPTER_FILES, Evidence, read_evidence, require_promote
@@ -145,7 +144,7 @@ def _log_and_create(client: MlflowClient, name: str, checkout: Path, params: Par
     experiment_id = experiment(client, name)
     tags = {"run": evidence.run, "git_commit": evidence.git_commit}
     with mlflow.start_run(experiment_id=experiment_id, run_name=evidence.run, tags=tags) as run:
-        mlflow.log_params(flattened(yaml.safe_load((checkout / "params.yaml").read_text(encoding="utf-8"))))
+        mlflow.log_params(flattened(parse_yaml((checkout / "params.yaml").read_text(encoding="utf-8"))))
         _log_metrics(evidence)
         _log_datasets(client, run, checkout, evidence)
         _log_files(checkout)

@@ -16,10 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from acclimate.core.files import read_json, sha256
 from acclimate.core.reports import report_path
+from acclimate.core.yaml_text import parse_yaml
 from acclimate.pipeline import STAGES
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ def log_stages(client: MlflowClient, parent: Run, checkout: Path) -> list[str]:
     }
     logged = []
     lock = checkout / "dvc.lock"
-    recorded = (yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else {}).get("stages") or {}
+    recorded = (parse_yaml(lock.read_text(encoding="utf-8")) if lock.exists() else {}).get("stages") or {}
     for stage in STAGES:
         path = report_path(stage, checkout)
         if path.exists() and (stage, sha256(path)) not in known:
@@ -106,7 +105,7 @@ def _log_stage(client: MlflowClient, parent: Run, checkout: Path, stage: str, in
         run_name=stage,
         tags={PARENT: parent.info.run_id, "headline": report["headline"][:4000]},
     )
-    dials = yaml.safe_load((checkout / "params.yaml").read_text(encoding="utf-8"))
+    dials = parse_yaml((checkout / "params.yaml").read_text(encoding="utf-8"))
     own = flattened({section: dials.get(section) for section in STAGES[stage].sections})
     metrics = [*_metrics(numbers(report), began), *_system_metrics(timing, began)]
     params = [Param(*dial) for dial in own.items()]

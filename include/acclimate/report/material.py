@@ -16,12 +16,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from acclimate.core.files import read_json
 from acclimate.core.home import state
 from acclimate.core.ledger import Use, read_ledger
 from acclimate.core.reports import report_path
+from acclimate.core.yaml_text import parse_yaml
 from acclimate.model.scoring.efficiency import Efficiency
 from acclimate.model.scoring.measurements import FOLDER, kept
 from acclimate.pipeline import STAGES
@@ -97,7 +96,7 @@ class Material:
     def lock(self) -> dict[str, dict[str, Any]]:
         """The stages of dvc.lock: cmd, deps, params, outs; empty before the first `dvc repro`."""
         path = self.root / "dvc.lock"
-        lock: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+        lock: dict[str, Any] = parse_yaml(path.read_text(encoding="utf-8")) if path.exists() else {}
         return dict(lock.get("stages", {}))
 
     @cached_property
@@ -109,13 +108,13 @@ class Material:
     @cached_property
     def params(self) -> dict[str, Any]:
         """params.yaml as plain values; unchecked, because a page may be written from an older one."""
-        return dict(yaml.safe_load(self.params_text) or {})
+        return dict(parse_yaml(self.params_text) or {})
 
     @cached_property
     def committed_params(self) -> dict[str, Any] | None:
         """params.yaml of the commit the checkout stands on, or None if git has none."""
         text = self._git("show", "HEAD:./params.yaml")
-        return None if isinstance(text, GitFault) else dict(yaml.safe_load(text) or {})
+        return None if isinstance(text, GitFault) else dict(parse_yaml(text) or {})
 
     @cached_property
     def git(self) -> Git:

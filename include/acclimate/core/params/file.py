@@ -45,6 +45,7 @@ from acclimate.core.params.release import (
     TransformParams,
 )
 from acclimate.core.params.training import impossible
+from acclimate.core.yaml_text import parse_yaml
 
 _KINDS = ("python_docs", "files", "s3", "huggingface", "feed")
 
@@ -204,8 +205,7 @@ def load(path: Path) -> Params:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
+        values = parse_yaml(text)
     except FileNotFoundError:
         raise UserError(
             f"{path} does not exist",
@@ -219,6 +219,7 @@ def load(path: Path) -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as faults:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
         lines = [_describe(fault, tree, path) for fault in faults.errors(include_url=False)]
         noun = "fault" if len(lines) == 1 else "faults"
         raise UserError(

@@ -32,6 +32,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from acclimate.core.errors import UserError
+from acclimate.core.yaml_text import parse_yaml
 
 Text = Annotated[str, Field(min_length=1)]
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -128,7 +129,7 @@ def read_cases(folder: Path, capabilities: Sequence[str]) -> list[Case]:
 def _suite(path: Path, faults: list[str]) -> Suite | None:
     """The suite in a file; None if it has faults, which are added to `faults`."""
     try:
-        return Suite.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Suite.model_validate(parse_yaml(path.read_text(encoding="utf-8")))
     except (yaml.YAMLError, UnicodeDecodeError) as fault:
         faults.append(f"{path}: {' '.join(str(fault).split())}")
     except ValidationError as fault:
