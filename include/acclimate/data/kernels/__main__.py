@@ -20,6 +20,7 @@ def main() -> None:
     from acclimate.data.contamination.clean_check import CleanCheck
     from acclimate.data.contamination.embedders import embedder
     from acclimate.data.contamination.rephrasings import find_rephrasings
+    from acclimate.data.contamination.text_blocks import blocks, word_streams
     from acclimate.data.similarity.copies import find_copies
     from acclimate.data.similarity.near_duplicates import near_duplicates
     from acclimate.data.similarity.passages import Passages, sharing
@@ -37,6 +38,9 @@ def main() -> None:
         nothing = {name: pa.nulls(len(texts), kind) for name, kind in unknown.items()}
         write_parquet(Path(folder) / "texts.parquet", pa.table(records | nothing))
         find_copies([Path(folder) / "texts.parquet"], nearness, scratch=Path(folder), threads=2)
+        # Buffers that Arrow has read may be written to; those of Python's strings may not.
+        for _, block in blocks(Path(folder) / "texts.parquet", ["text"]):
+            word_streams(block.column("text"))
     streams = WordStreams.of(texts)
     sharing(streams, WordStreams.of(texts[:10]), 13)
     Passages.of(streams, 13).most_documents(streams)
