@@ -11,6 +11,7 @@ import pytest
 
 from acclimate.core.errors import UserError
 from acclimate.data.kernels.buffers import of_strings
+from acclimate.data.similarity import crowds
 from acclimate.data.similarity.near_duplicates import near_duplicates
 from acclimate.data.similarity.near_index import NearIndex
 from acclimate.data.similarity.sketches import Nearness, sketch_texts
@@ -52,6 +53,42 @@ def test_adding_in_portions_keeps_what_one_pass_keeps(tmp_path: Path, seed: int)
     index.check()
     assert index.kept().tolist() == kept
     assert index.texts == len(texts)
+
+
+def _crowd(seed: int, documents: int) -> list[str]:
+    """Texts of which most is boilerplate, so that they share buckets; every eighth is a near copy of an earlier one."""
+    choose = random.Random(seed)
+    boilerplate = [f"b{i}" for i in range(180)]
+    texts: list[list[str]] = []
+    for text in range(documents):
+        if text % 8 == 7:
+            copied = list(choose.choice(texts))
+            for _ in range(choose.randint(0, 9)):
+                copied[choose.randrange(180, len(copied))] = f"new{text}"
+            texts.append(copied)
+        else:
+            texts.append([*boilerplate, *(f"t{text}w{i}" for i in range(choose.randint(45, 70)))])
+    return [" ".join(text) for text in texts]
+
+
+@pytest.mark.parametrize("few", [8, 10**9])
+def test_a_few_new_texts_of_a_crowd_join_what_one_pass_joins(
+    few: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nearness, texts, before = Nearness(threshold=0.7, shingle_words=5, seed=1729), _crowd(3, 900), 820
+    monkeypatch.setattr(crowds, "NEWCOMERS", few)  # above any crowd: the join that a first pass has
+    compared: list[int] = []
+    newcomers = crowds._compare_newcomers
+    monkeypatch.setattr(
+        crowds, "_compare_newcomers", lambda *given: (compared.append(len(given[2])), newcomers(*given))[1]
+    )
+    index = NearIndex.create(tmp_path / "index", nearness)
+    index.add([of_strings(texts[:before])])
+    added = index.add([of_strings(texts[before:])], threads=2)
+    labels = near_duplicates(sketch_texts(texts, nearness), nearness).labels().tolist()
+    assert index.kept().tolist() == [label == text for text, label in enumerate(labels)]
+    assert 0 < added.kept.tolist().count(False) < len(texts) - before
+    assert (compared != []) == (few == 8), "the new texts of a crowd are few, or there is no crowd in this test"
 
 
 def test_a_text_between_two_kept_ones_withdraws_the_later(tmp_path: Path) -> None:

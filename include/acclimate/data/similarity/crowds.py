@@ -32,6 +32,8 @@ ENTRIES = 1 << 20
 _TEXTS_AT_ONCE = 1 << 12
 _FIRST_BLOCK = 64
 """Blocks of texts start small: what the first join, the later need not compare."""
+NEWCOMERS = 8
+"""New texts are few where there are so many times as many in the crowd."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,46 @@ class Crowd:
 
 def resolve(search: Search, crowded: NDArray[np.bool_], pool: Executor) -> None:
     """Join the similar pairs of crowded texts that share a band."""
+    new = search.new_from + np.flatnonzero(crowded[search.new_from :])
+    if search.new_from > 0 and NEWCOMERS * len(new) <= np.count_nonzero(crowded):
+        _compare_newcomers(search, crowded, new, pool)
+        return
     with TemporaryDirectory(prefix="crowd-", dir=search.sets.scratch) as directory:
         crowd = _spilled(search, crowded, Path(directory))
         entries = sum(int(crowd.shorter[part].sum()) for part in stretches(len(crowd.texts)))
         parts = -(-entries // ENTRIES)
         for part in range(parts):
             _join(search, crowd, part, parts, pool)
+
+
+def _compare_newcomers(search: Search, crowded: NDArray[np.bool_], new: Places, pool: Executor) -> None:
+    """Join what is similar to the new texts of a crowd; about as many others tell which shingles are rare in it."""
+    from acclimate.data.kernels.newcomers import choose, similar_newcomers
+    from acclimate.data.kernels.prefixes import COUNTERS, count_shingles
+
+    sets, components, threshold = search.sets, search.components, search.nearness.threshold
+    if len(new) == 0:
+        return
+    counts = np.zeros(COUNTERS, dtype=np.uint32)
+    crowd = np.flatnonzero(crowded)
+    for texts in (new, crowd[:: NEWCOMERS * 2]):
+        count_shingles(texts, sets.shingles, sets.starts, counts)
+    chosen = choose(new, sets.shingles, sets.starts, counts, threshold)
+
+    def similar(edges: tuple[int, int]) -> tuple[Places, Places]:
+        left, right = similar_newcomers(
+            crowd[slice(*edges)], new, chosen, components.parents, sets.shingles, sets.starts, threshold
+        )
+        banded = _share_a_band(search, left, right)
+        sets.forget_pages()
+        return left[banded], right[banded]
+
+    for block in stretches(len(crowd), _TEXTS_AT_ONCE):
+        shares = edges_of(block.stop - block.start, search.threads)
+        for left, right in list(
+            pool.map(similar, [(block.start + first, block.start + last) for first, last in shares])
+        ):
+            components.join_all(left, right)
 
 
 def _spilled(search: Search, crowded: NDArray[np.bool_], directory: Path) -> Crowd:
