@@ -11,24 +11,19 @@ bounds of size and memory. Other forms are compared, on fewer items, and decide 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from acclimate.core.errors import UserError
-from acclimate.core.files import read_json, read_jsonl, write_json
-from acclimate.model.compare import Pair, Rows, read_rows
+from acclimate.core.files import write_json
+from acclimate.model.compare import Pair, read_rows
 from acclimate.model.determinism import fix_randomness
-from acclimate.model.device import on_device
-from acclimate.model.harness import language_model
 from acclimate.model.rules import Bar, Check, State, keeps, reasons, verdict
-from acclimate.model.score import CLOZE_TASKS, TASKS, Summary, score_with, summarise
-from acclimate.release.forms.apart import Failed
-from acclimate.release.forms.made import FORMS, Made
-from acclimate.release.forms.measuring import SPEEDS, Cost, measure_apart, model_speed, weights_in_memory
+from acclimate.model.score import Summary, summarise
+from acclimate.release.forms.measuring import SPEEDS
+from acclimate.release.forms.scored import Models, rows_of, scored
 from acclimate.release.forms.table import Form, Seen, compare
-from acclimate.release.weights import folder_sha256, load_model, weight_bytes
+from acclimate.release.weights import folder_sha256
 
 if TYPE_CHECKING:
     from acclimate.core.params import (
@@ -43,19 +38,6 @@ JUDGED = ("domain_cloze", "general_cloze", "domain_bits_per_byte", "general_bits
 COMPARED = {"base": "the candidate before quantisation", "candidate": "the quantised candidate", "champion": "nothing"}
 UNQUANTISED = {"merged": "the merged model", "adapter": "the adapter on its base"}
 """What is packaged if not the quantised model."""
-
-
-@dataclass(frozen=True)
-class Scope:
-    """On what a form is scored, and where its rows go."""
-
-    params: ScoreParams
-    tasks: Sequence[str]
-    out: Path
-
-    def rows(self) -> Rows:
-        """What was found."""
-        return {task: read_jsonl(self.out / f"{task}.jsonl") for task in self.tasks}
 
 
 @dataclass(frozen=True)
@@ -121,46 +103,27 @@ def run(
         UserError: if `quantized` holds no GPTQ model, the form that is packaged was not made or cannot be measured, a
             task has no items, or the two were scored on different items.
     """
-    gptq = f"gptq-{_bits(quantized)}"
-    made = [Made(**of) for of in read_json(forms / FORMS)]
-    judged = package.weights if package.is_gguf else gptq
-    folders = {gptq: quantized, **{of.form: forms / of.form for of in made}}
-    if judged != gptq:
-        _require_made(judged, made)
+    models = Models.found(package, quantized=quantized, merged=merged, forms=forms)
     fix_randomness(common)
     candidate = read_rows(evaluated)
     some = score_params.model_copy(update={"max_items": params.form_items or score_params.max_items})
-    scopes = {form: Scope(some, CLOZE_TASKS, out / "forms" / form) for form in folders} | {
-        judged: Scope(score_params, TASKS, out)
-    }
-    before = _cost(*load_model(merged), evaluation, timed=timings is not None)
-    seen = [
-        Seen("merged", weight_bytes(merged), before.memory_bytes, candidate, speed=before.speed),
-        _score(gptq, quantized, scopes[gptq], common, evaluation, timed=timings is not None),
-        *(_measure(of, forms, scopes[of.form], common, merged=merged, evaluation=evaluation) for of in made),
-    ]
+    scopes = models.scopes(score_params, some, out)
+    seen = scored(models, scopes, common, candidate, evaluation, timed=timings is not None)
     if timings is not None:
-        write_json(timings / SPEEDS, {of.form: asdict(of.speed) for of in seen if of.speed})
-    named = {of.form: of for of in seen}
-    scored = _rows_of(named[judged])
-    pairs = {
-        metric: Pair.of(metric, candidate, scored, resamples=gate.resamples, seed=common.seed) for metric in JUDGED
-    }
+        write_json(timings / SPEEDS, {form: asdict(of.speed) for form, of in seen.items() if of.speed})
+    rows = rows_of(seen[models.judged])
+    pairs = {metric: Pair.of(metric, candidate, rows, resamples=gate.resamples, seed=common.seed) for metric in JUDGED}
     checks = judge(pairs, params, gate)
-    as_trained = package.weights in UNQUANTISED
-    deciding = [
-        *([_as_judged(package)] if as_trained else checks.values()),
-        *bounds(named["merged" if as_trained else judged], params),
-    ]
+    deciding = _deciding(checks, seen, models, params, package)
     return EvaluateQuantizedReport(
         verdict=verdict(deciding),
         reasons=reasons(deciding),
         metrics={metric: pair.describe() | checks[metric].numbers for metric, pair in pairs.items()},
         compared=COMPARED,
-        tasks={task: summarise(rows, seed=common.seed) for task, rows in scored.items()},
-        quantized_sha256=folder_sha256(folders[judged]),
+        tasks={task: summarise(of_task, seed=common.seed) for task, of_task in rows.items()},
+        quantized_sha256=folder_sha256(models.folders[models.judged]),
         weights=package.weights,
-        forms=compare(candidate, seen, resamples=gate.resamples, seed=common.seed),
+        forms=compare(candidate, [*seen.values()], resamples=gate.resamples, seed=common.seed),
     )
 
 
@@ -187,6 +150,19 @@ def bounds(packaged: Seen, params: EvaluateQuantizedParams) -> list[Check]:
     ]
 
 
+def _deciding(
+    checks: dict[str, Check],
+    seen: dict[str, Seen],
+    models: Models,
+    params: EvaluateQuantizedParams,
+    package: PackageParams,
+) -> list[Check]:
+    """What the verdict is made of: scores count where what is packaged is quantised, the bounds always."""
+    if package.weights in UNQUANTISED:
+        return [_as_judged(package), *bounds(seen["merged"], params)]
+    return [*checks.values(), *bounds(seen[models.judged], params)]
+
+
 def _as_judged(package: PackageParams) -> Check:
     what = UNQUANTISED[package.weights]
     return Check("form", "holds", f"what is packaged is {what}, which the gate has judged", against="")
@@ -199,69 +175,3 @@ def _bound(rule: str, form: str, found: int | None, limit: float | None, where: 
     state: State = "holds" if found <= limit * 1e6 else "broken"
     sentence = f"{rule}: {form} takes {found / 1e6:.1f} MB {where} (at most {limit:g} MB asked)"
     return Check(rule, state, sentence, {"bytes": found, "threshold": limit * 1e6}, against="")
-
-
-def _cost(model: Any, tokenizer: Any, evaluation: Path, *, timed: bool) -> Cost:
-    return Cost(weights_in_memory(model), model_speed(model, tokenizer, evaluation) if timed else None)
-
-
-def _score(form: str, folder: Path, scope: Scope, common: CommonParams, evaluation: Path, *, timed: bool) -> Seen:
-    """What there is to show of the GPTQ model, which is scored in this process."""
-    model, tokenizer = load_model(folder)
-    cost = _cost(model, tokenizer, evaluation, timed=timed)
-    lm = language_model(on_device(model), tokenizer, scope.params.batch_items)
-    score_with(lm, evaluation, scope.params, scope.out, seed=common.seed, names=scope.tasks)
-    return Seen(form, weight_bytes(folder), cost.memory_bytes, scope.rows(), speed=cost.speed)
-
-
-def _measure(made: Made, forms: Path, scope: Scope, common: CommonParams, *, merged: Path, evaluation: Path) -> Seen:
-    """What there is to show of another form; a failure, in making or in measuring, is shown too."""
-    if made.failure is not None:
-        return Seen(made.form, None, failure=made.failure)
-    found = measure_apart(
-        made.form,
-        forms / made.form,
-        scope.params,
-        common,
-        tokenizer=merged,
-        evaluation=evaluation,
-        out=scope.out,
-        tasks=scope.tasks,
-    )
-    if isinstance(found, Failed):
-        return Seen(made.form, made.bytes, storage=made.storage, failure=found.reason)
-    return Seen(made.form, made.bytes, found.memory_bytes, scope.rows(), made.storage, found.speed)
-
-
-def _rows_of(packaged: Seen) -> Rows:
-    """Of the form that is judged; raises UserError if it could not be measured: there is nothing to decide on."""
-    if packaged.rows is None:
-        raise _nothing_to_judge(packaged.form, f"could not be measured: {packaged.failure}")
-    return packaged.rows
-
-
-def _require_made(form: str, made: list[Made]) -> None:
-    found = next((of for of in made if of.form == form), None)
-    if found is None or found.failure is not None:
-        raise _nothing_to_judge(form, f"was not made: {found.failure}" if found else "was not made")
-
-
-def _nothing_to_judge(form: str, what: str) -> UserError:
-    return UserError(
-        f"{form}, which package.weights names, {what}",
-        why="only what was judged may be served",
-        fix="set package.weights to another form, or run `dvc repro quantize` with this one among quantize.forms",
-    )
-
-
-def _bits(folder: Path) -> int:
-    """Of the GPTQ model in `folder`; raises UserError if that is not quantised: it would pass, and say nothing."""
-    config = folder / "config.json"
-    settings = (read_json(config).get("quantization_config") if config.is_file() else None) or {}
-    if settings.get("quant_method") != "gptq":
-        raise UserError(
-            f"{folder} holds no model quantised with GPTQ",
-            why="the verdict would be on another model than the one that is served",
-            fix="run `dvc repro quantize`",
-        )
-    return int(settings["bits"])
