@@ -68,7 +68,8 @@ def run_stage(name: str, *, started: float) -> Report:
     known = {"ledger": ledger_path(home()), "measurements": state() / "measurements", "timings": TIMINGS}
     inputs |= {name: known[name] for name in stage.looks_up}
     if stage.judges:
-        models = {keyword: inputs[keyword] for keyword in stage.judges} | _other_bases(stage, params)
+        models = {keyword: inputs[keyword] for keyword in stage.judges}
+        models |= _other_bases(stage, params) | _other_forms(inputs)
         domain = params.ingest.domain
         note_use(home(), domain=domain, stage=name, checkout=Path(), testset=inputs["evaluation"], models=models)
     if stage.resumes:
@@ -95,6 +96,12 @@ def _other_bases(stage: Stage, params: Params) -> dict[str, Path]:
     if "baseline" not in stage.sections:
         return {}
     return {other.name: Path(other.folder) for other in params.baseline.candidates}
+
+
+def _other_forms(inputs: dict[str, Path]) -> dict[str, Path]:
+    """The forms of the model that are scored beside GPTQ's, one of which may be what is judged; by their names."""
+    forms = inputs.get("forms")
+    return {} if forms is None else {folder.name: folder for folder in sorted(forms.iterdir()) if folder.is_dir()}
 
 
 def keep_libraries_quiet() -> None:

@@ -38,6 +38,21 @@ def test_a_use_names_the_models_by_their_weights_and_leaves_out_who_is_not_there
     assert (use.use, use.run, use.domain) == (1, checkout.name, "pottery")
 
 
+def test_a_model_in_gguf_is_named_by_its_weights_too(checkout: Path) -> None:
+    (checkout / "gguf-q8_0").mkdir()
+    (checkout / "gguf-q8_0/model.gguf").write_bytes(b"GGUF")
+    models = {"gguf-q8_0": checkout / "gguf-q8_0"}
+    use = note_use(
+        checkout,
+        domain="pottery",
+        stage="evaluate_quantized",
+        checkout=checkout,
+        testset=checkout / "items",
+        models=models,
+    )
+    assert use.models == {"gguf-q8_0": hashlib.sha256(b"GGUF").hexdigest()}
+
+
 def test_uses_add_up_by_domain(checkout: Path) -> None:
     for domain in ("pottery", "masonry", "pottery"):
         _use(checkout, domain)

@@ -39,7 +39,7 @@ class Use:
     testset: dict[str, str]
     """File name to its SHA-256."""
     models: dict[str, str]
-    """Role (base, adapter, champion, …) to the SHA-256 of its weights."""
+    """Role (base, adapter, champion, …) or form (gguf-q8_0, …) to the SHA-256 of its weights."""
     previous: str
     """SHA-256 of the line before; zeros in the first."""
 
@@ -101,4 +101,4 @@ def _chain(path: Path) -> Chain:
 
 
 def _weights(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.safetensors"))
+    return sorted((*folder.glob("*.safetensors"), *folder.glob("*.gguf")))
