@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,24 @@ TAMPERED: dict[str, Callable[[Path], object]] = {
         folder / "model/other.json"
     ),
 }
+
+
+def test_what_is_in_memory_is_not_read_again_but_has_to_be_what_was_signed(
+    folder: Path, key: Path, tmp_path: Path
+) -> None:
+    shown = verify(folder, key)
+    weights = "model/model.safetensors"
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+    flip(other / weights, 200)
+    sign(other, signing_key())
+    assert verify(other, key)[weights].digest != shown[weights].digest
+    with pytest.raises(UserError, match=r"Hash mismatch for 'model/model\.safetensors'"):
+        verify(other, key, {weights: shown[weights]})
+    (folder / weights).write_bytes(b"")  # whatever becomes of it on the disk
+    assert verify(folder, key, {weights: shown[weights]}).keys() == shown.keys()
+    (folder / "model/more.safetensors").write_bytes(b"")
+    with pytest.raises(UserError, match=r"model/more\.safetensors was added"):
+        verify(folder, key, {weights: shown[weights]})
 
 
 @pytest.mark.parametrize("told", TAMPERED)

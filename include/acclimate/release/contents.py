@@ -31,7 +31,7 @@ SERVICE = Path(__file__).resolve().parents[3] / "bento"
 SHIPPED = (
     *("core/errors.py", "core/params/endpoint.py", "core/params/fields.py", "core/params/guardrails.py"),
     "model/adapter.py",
-    *("release/signing.py", "release/weights.py", "serving/*.py", "serving/canary/*.py", "serving/jobs/*.py"),
+    *("release/sign*.py", "release/weights.py", "serving/*.py", "serving/canary/*.py", "serving/jobs/*.py"),
     *("release/unpacking.py", "serving/guardrails/*.py", "data/cleaning/redaction.py", "data/cleaning/pii/*.py"),
 )
 """Of Acclimate itself: what the service imports."""

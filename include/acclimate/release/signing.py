@@ -15,15 +15,16 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acclimate.core.errors import UserError
+from acclimate.release.signed_files import SignedFiles
 from acclimate.release.weights import file_sha256
 
 if TYPE_CHECKING:
-    from model_signing.hashing import Config
+    from model_signing.manifest import FileManifestItem
     from model_signing.verifying import Config as VerifyingConfig
 
 SIGNATURE = "model.sig"
@@ -50,17 +51,19 @@ def sign(folder: Path, key: Path) -> None:
         config = signing.Config().use_elliptic_key_signer(private_key=key)
     except (OSError, TypeError, ValueError) as fault:
         raise no_key(key, "private", fault) from None
-    config.set_hashing_config(_all_files(folder)).sign(folder, folder / SIGNATURE)
+    config.set_hashing_config(_all_files(folder, {})).sign(folder, folder / SIGNATURE)
 
 
-def verify(folder: Path, key: Path) -> None:
-    """Return if `folder` holds the files that were signed with the private half of `key`, and no other.
+def verify(folder: Path, key: Path, known: Mapping[str, FileManifestItem] | None = None) -> dict[str, FileManifestItem]:
+    """The hashes of all files in `folder`, if they are those that were signed with the private half of `key`.
 
     Args:
         folder: what is about to be loaded.
         key: the public key, PEM, or several one after the other, any of which will do. It must come from elsewhere
             than the folder: who can change the files of a folder can also sign them anew and put a key of their own
             beside them.
+        known: hashes of files that will not be read from the folder, because they are in memory already, as they were
+            when they were shown to be what was signed: it suffices that these are what is signed here, too.
 
     Raises:
         UserError: if a file was changed, added or taken out, the key is another, or there is no signature.
@@ -73,13 +76,14 @@ def verify(folder: Path, key: Path) -> None:
     refusals = []
     for config in _verifiers(key):
         try:
-            config.set_hashing_config(_all_files(folder)).verify(folder, signature)
+            files = _all_files(folder, known or {})
+            config.set_hashing_config(files).verify(folder, signature)
         except InvalidSignature:
             refusals.append(_refused(f"{signature} was changed after it was signed"))
         except (AttributeError, LookupError, TypeError, ValueError) as fault:  # a bundle can lack any part
             refusals.append(_refused(f"{folder}: {'; '.join(_differences(folder)) or fault}"))
         else:
-            return
+            return files.shown
     raise refusals[-1]
 
 
@@ -104,12 +108,10 @@ def pinned_key() -> Path | None:
     return Path(named) if named else None
 
 
-def _all_files(folder: Path) -> Config:
-    """Hash every file; the library would leave out those of git, and whatever hides among them."""
-    from model_signing import hashing
-
-    bytecode = [path.relative_to(folder) for path in folder.rglob(BYTECODE)]
-    return hashing.Config().set_ignored_paths(paths=[SIGNATURE, *bytecode], ignore_git_paths=False)
+def _all_files(folder: Path, known: Mapping[str, FileManifestItem]) -> SignedFiles:
+    """What hashes all files but the known ones, and neither the signature nor what Python writes."""
+    bytecode = (path.relative_to(folder) for path in folder.rglob(BYTECODE))
+    return SignedFiles([Path(SIGNATURE), *bytecode], known)
 
 
 def _differences(folder: Path) -> Iterator[str]:
