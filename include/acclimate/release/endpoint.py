@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 
 from acclimate.core import supervise
@@ -37,6 +37,8 @@ from acclimate.release.registry import CHAMPION, connect, model_name, version_at
 from acclimate.release.roles import now, places, set_adapters, set_champion
 from acclimate.release.siblings import siblings
 from acclimate.release.signing import PINNED
+from acclimate.release.vllm_environment import vllm_python
+from acclimate.serving.engine_vllm import PYTHON
 from acclimate.serving.guardrails.rails import Rails
 from acclimate.serving.places import VARIABLE
 
@@ -71,18 +73,19 @@ def follow(host: str, port: int, stop: threading.Event) -> None:
     """Serve whichever Bento is the champion's until `stop` is set; nothing is left running afterwards.
 
     Raises:
-        UserError: if the port is taken.
+        UserError: if the port is taken, or the engine is not there.
     """
     require_free_port(host, port)
     params = load(home() / "params.yaml")
     name, settings = model_name(params.ingest.domain), guarded(params.endpoint, host)
     Rails(settings.guardrails)  # what the service could not read is refused here
+    engine = {PYTHON: str(vllm_python())} if settings.engine == "vllm" else {}
     write_json(places().settings, settings.model_dump(mode="json"))
     if now().champion is None:
         set_champion(None, "the registry has not been asked yet")
     # If the wrapper around the service is killed, its processes become ours to end: they hold the port.
     supervise.adopt_orphans()
-    child, told = Child(host, port, settings.drain_seconds), ""
+    child, told = Child(host, port, settings.drain_seconds, engine), ""
     say(f"following the champion of {name} on http://{host}:{port}")
     try:
         while not stop.is_set():
@@ -175,6 +178,8 @@ class Child:
     host: str
     port: int
     drain_seconds: float
+    engine: dict[str, str] = field(default_factory=dict)
+    """In its environment: where the engine is."""
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     failures: int = 0
@@ -198,7 +203,7 @@ class Child:
     def _start(self) -> None:
         serve = [*(sys.executable, "-m", "bentoml", "serve", "service:Endpoint", "--working-dir", str(SERVICE))]
         serve += ["--host", self.host, "--port", str(self.port)]
-        settings = {VARIABLE: str(places().folder), PINNED: str(trusted_path()), **SPINS}
+        settings = {VARIABLE: str(places().folder), PINNED: str(trusted_path()), **SPINS, **self.engine}
         environment = supervise.environment({**bento_environment(), **settings}, grace=self.drain_seconds)
         self.process = subprocess.Popen(
             supervise.command(serve), env=environment, stdin=subprocess.DEVNULL, start_new_session=True

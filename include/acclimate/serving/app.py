@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from acclimate.serving import health, openai_api, plain
 from acclimate.serving.batching import Batcher
 from acclimate.serving.canary import api as canary
 from acclimate.serving.canary.referee import Referee
+from acclimate.serving.engine import Library
+from acclimate.serving.engine_vllm import ByVllm, python_with_vllm
 from acclimate.serving.faults import RefusedError, refusal, said_of
 from acclimate.serving.generation import complete
 from acclimate.serving.guardrails.rails import Rails
@@ -27,7 +30,7 @@ from acclimate.serving.jobs import api as jobs
 from acclimate.serving.jobs.keeper import Keeper
 from acclimate.serving.keys import KeyRing
 from acclimate.serving.limits import used_so_far
-from acclimate.serving.models import load, packaged_in
+from acclimate.serving.models import TRANSFORMERS, load, packaged_in
 from acclimate.serving.places import Places
 from acclimate.serving.roster import Roster
 from acclimate.serving.state import Serving
@@ -49,7 +52,7 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
     @asynccontextmanager
     async def _running(app: FastAPI) -> AsyncIterator[None]:
         app.state.batcher = Batcher(complete, settings.most_waiting)
-        app.state.roster = Roster(load, settings.most_adapters)
+        app.state.roster = Roster(partial(load, library=library(settings)), settings.most_adapters)
         tasks = [asyncio.create_task(app.state.batcher.run())]
         if places is not None and places.serving.exists():
             tasks.append(asyncio.create_task(app.state.roster.follow(places.serving)))
@@ -77,6 +80,14 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
     for kind in (RefusedError, TimeoutError, Exception):
         app.add_exception_handler(kind, _refused)
     return app
+
+
+def library(settings: EndpointParams) -> Library:
+    """What computes with models in safetensors; raises EngineError if it is not there."""
+    if settings.engine == "transformers":
+        return TRANSFORMERS
+    # Champion, challenger, one on its way in and one on its way out, besides those of other domains.
+    return ByVllm(python_with_vllm(), adapters=settings.most_adapters + 4)
 
 
 async def _prepare(roster: Roster) -> None:

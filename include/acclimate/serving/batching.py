@@ -2,8 +2,10 @@
 
 A request never waits for others to arrive: a batch is whoever is waiting when the processor becomes free. Where the
 engine can take in another text between two tokens, who comes joins the batch under way, unless somebody waits before
-them for another model. What nobody waits for is answered in the background: when nobody else is there, and a few at a
-time, since who comes meanwhile may have to wait until these are done.
+them for another model. Where an engine writes for several models at once (Engine.beside), these count as one.
+
+What nobody waits for is answered in the background: when nobody else is there, and a few at a time, since who comes
+meanwhile may have to wait until these are done.
 """
 
 from __future__ import annotations
@@ -102,7 +104,7 @@ class Batcher:
             fault.retry_after = max(1, math.ceil(batches * self._batch_seconds))
             raise fault
         loop = asyncio.get_running_loop()
-        ticket = Ticket(model, Row(prompt, tell), loop.create_future())
+        ticket = Ticket(model, Row(prompt, tell, model=model), loop.create_future())
         ticket.begins = begins
 
         def _over(completion: Completion) -> None:
@@ -141,7 +143,7 @@ class Batcher:
     def _next_batch(self) -> list[Ticket]:
         """The first who waits, and those behind who want the same model."""
         queue, most = (self._waiting, BATCH_REQUESTS) if self._waiting else (self._background, BACKGROUND_REQUESTS)
-        batch = [one for one in queue if one.model is queue[0].model][:most]
+        batch = [one for one in queue if _together(one.model, queue[0].model)][:most]
         queue[:] = [one for one in queue if one not in batch]
         for one in batch:
             if one.begins is not None:
@@ -172,7 +174,7 @@ class Batcher:
         batch = self._under_way
         if batch is None or not batch.model.joins:
             return
-        while self._waiting and self._waiting[0].model is batch.model and len(batch.tickets) < BATCH_REQUESTS:
+        while self._waiting and _together(self._waiting[0].model, batch.model) and len(batch.tickets) < BATCH_REQUESTS:
             ticket = self._waiting.pop(0)
             ticket.begun = time.monotonic()
             batch.tickets.append(ticket)
@@ -197,3 +199,8 @@ class Batcher:
             ticket.answer.set_exception(outcome)
         else:
             ticket.answer.set_result(outcome)
+
+
+def _together(one: Model, other: Model) -> bool:
+    """Whether their texts are written side by side."""
+    return one is other or (one.joins and other.joins and one.engine.beside is other.engine.beside)

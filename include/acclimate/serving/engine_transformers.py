@@ -5,13 +5,45 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from acclimate.release.weights import import_libraries, load_model
 from acclimate.serving.engine import end_tokens
+from acclimate.serving.shared_base import adapted
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import Tensor
 
-    from acclimate.serving.engine import More, Take
+    from acclimate.serving.engine import Check, More, Take
     from acclimate.serving.generation import Prompt, Row
+    from acclimate.serving.shared_base import Base
+
+
+class ByTransformers:
+    """transformers computes with models in safetensors, in this process, which has what was verified in memory."""
+
+    def open(self, folder: Path, manifest: dict[str, Any], _: Check) -> tuple[Transformers, Any]:
+        """The engine for the whole model in `folder`, and its tokenizer; raises UserError for what could run code."""
+        _prepare(manifest)
+        network, tokenizer = load_model(folder)
+        return Transformers(network, tokenizer), tokenizer
+
+    def open_base(self, folder: Path, manifest: dict[str, Any], _: Check) -> tuple[Any, Any]:
+        """The base in `folder`, and its tokenizer; raises as `open`."""
+        _prepare(manifest)
+        network, tokenizer = load_model(folder)
+        return network.requires_grad_(False), tokenizer
+
+    def on_base(self, base: Base, _: dict[str, Any], adapter: Path | None, __: Check) -> Transformers:
+        """The engine for an adapter beside a base; raises UserError if it is no adapter of this base."""
+        return Transformers(base.network if adapter is None else adapted(base, adapter), base.tokenizer)
+
+
+def _prepare(manifest: dict[str, Any]) -> None:
+    import_libraries()
+    import torch
+
+    torch.set_num_threads(manifest["threads"])
 
 
 class Transformers:
@@ -23,6 +55,11 @@ class Transformers:
         self.network = network
         self.ends = end_tokens(tokenizer, network.generation_config.eos_token_id)
         self._pad: int = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+
+    @property
+    def beside(self) -> object:
+        """Rows of one network are a batch."""
+        return self
 
     def write(self, rows: list[Row], take: Take, more: More) -> None:
         """All rows in one batch, which is over when the last of them is."""

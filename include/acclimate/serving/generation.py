@@ -59,6 +59,8 @@ class Row:
     wording: Wording | None = None
     finish_reason: Ending | None = None
     given_up: bool = False
+    model: Model | None = None
+    """Whose it is, where rows of several models may be written together."""
 
     def take(self, token: int, model: Model) -> bool:
         """Add a token unless the row is complete; whether it is complete now."""
@@ -105,6 +107,9 @@ def nobody() -> list[Row]:
 
 
 def complete(model: Model, rows: list[Row], more: More = nobody) -> list[Completion]:
-    """Complete all prompts side by side, and those that `more` brings while an engine that `joins` is writing."""
-    model.engine.write(rows, lambda row, token: row.take(token, model), more)
-    return [row.completion(model) for row in rows]
+    """Complete all prompts side by side, and those that `more` brings while an engine that `joins` is writing.
+
+    A row is `model`'s, or that of another one beside it (Engine.beside), if it says so.
+    """
+    model.engine.write(rows, lambda row, token: row.take(token, row.model or model), more)
+    return [row.completion(row.model or model) for row in rows]

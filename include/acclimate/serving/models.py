@@ -8,17 +8,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acclimate.core.errors import UserError
 from acclimate.release.signing import PINNED, pinned_key, verify
-from acclimate.release.weights import import_libraries
-from acclimate.serving.engine import Engine, opened
-from acclimate.serving.engine_transformers import Transformers
+from acclimate.serving.engine import Engine, Library, opened
+from acclimate.serving.engine_process import EngineError
+from acclimate.serving.engine_transformers import ByTransformers
 from acclimate.serving.generation import Prompt, Row, complete
 from acclimate.serving.relevance import FILE, Relevance
-from acclimate.serving.shared_base import ADAPTER, BASE, Base, adapted, base_of
+from acclimate.serving.shared_base import ADAPTER, BASE, Base, base_of, in_memory
 from acclimate.serving.state import Packaged
+
+if TYPE_CHECKING:
+    from acclimate.serving.engine import Check
+    from acclimate.serving.shared_base import Files
+
+TRANSFORMERS = ByTransformers()
 
 log = logging.getLogger("bentoml.acclimate")
 
@@ -80,50 +86,54 @@ class Model:
             self.users -= 1
 
 
-def load(packaged: Packaged, trusted: Path | None = None) -> Model:
+def load(packaged: Packaged, trusted: Path | None = None, library: Library = TRANSFORMERS) -> Model:
     """Read a package into memory, and have it write two tokens: the first answer costs what every later one does.
 
     Args:
         packaged: what is to be loaded.
         trusted: see `verified`.
+        library: computes with what is in safetensors.
 
     Raises:
         UnfitError: if a file is not what was signed, or it is not the model that was approved.
     """
-    manifest = verified(packaged, trusted)
-    model = _read(packaged.folder, manifest)
+    base = in_memory(packaged.folder)  # held, so that it stays there
+    manifest, files = verified(packaged, trusted, base)
+
+    def _check() -> None:
+        try:
+            verified(packaged, trusted)
+        except UnfitError as fault:
+            raise EngineError(f"what it would read is not what was approved: {fault}") from None
+
+    if manifest.get("weights") == ADAPTER:
+        model = _on_base(packaged.folder, manifest, files, library, _check)
+    else:
+        model = Model(manifest, *opened(packaged.folder / "model", manifest, library, _check))
     complete(model, [Row(Prompt(model.tokens("Question: "), max_new_tokens=2))])
     return model
 
 
-def _read(folder: Path, manifest: dict[str, Any]) -> Model:
-    """The model of a package; one that is an adapter shares its base with what else is on it in memory."""
-    if manifest.get("weights") != ADAPTER:
-        return Model(manifest, *opened(folder / "model", manifest))
-    import_libraries()
-    import torch
-
-    torch.set_num_threads(manifest["threads"])
-    base = base_of(folder / "model", manifest["base_folder_sha256"])
-    network = adapted(base, folder / "model" / ADAPTER)
-    model = Model(manifest, Transformers(network, base.tokenizer), base.tokenizer)
-    model.bare = _bare(base, manifest)
+def _on_base(folder: Path, manifest: dict[str, Any], files: Files, library: Library, check: Check) -> Model:
+    """The model of a package that is an adapter: it shares its base with what else is on that in memory."""
+    sha256 = manifest["base_folder_sha256"]
+    base = base_of(folder / "model", sha256, files, lambda found: library.open_base(found, manifest, check))
+    engine = library.on_base(base, manifest, folder / "model" / ADAPTER, check)
+    model = Model(manifest, engine, base.tokenizer)
+    # The base without an adapter is asked in the form and within the limits of the model that is on it.
+    alone = {**manifest, "model": BASE, "version": sha256[:8], "sha256": sha256}
+    model.bare = Model(alone, library.on_base(base, manifest, None, check), base.tokenizer)
+    model.bare.base = base
     if (folder / FILE).exists():
         model.relevance = Relevance.read(folder / FILE)
     return model
 
 
-def _bare(base: Base, manifest: dict[str, Any]) -> Model:
-    """The base without an adapter, asked in the form and within the limits of the model that is on it."""
-    sha256 = manifest["base_folder_sha256"]
-    engine = Transformers(base.network, base.tokenizer)
-    bare = Model({**manifest, "model": BASE, "version": sha256[:8], "sha256": sha256}, engine, base.tokenizer)
-    bare.base = base
-    return bare
-
-
-def verified(packaged: Packaged, trusted: Path | None = None) -> dict[str, Any]:
+def verified(packaged: Packaged, trusted: Path | None = None, base: Base | None = None) -> tuple[dict[str, Any], Files]:
     """The manifest of a package whose files are, byte for byte, those that were signed, and which is what was approved.
+
+    With it come the hashes of all files. Those of a `base` that is in memory already are not read once more: it will
+    not be loaded from this package, so it suffices that it is the base which was signed with it.
 
     They are checked with the key `trusted`, else with the one that is pinned. Where there is none the package's own is
     used: that finds damage, and not who signs what they changed with another key.
@@ -131,13 +141,15 @@ def verified(packaged: Packaged, trusted: Path | None = None) -> dict[str, Any]:
     if (pinned := trusted or pinned_key()) is None:
         log.warning("%s is not set: the files are whole, who signed them is not known", PINNED)
     try:
-        verify(packaged.folder, pinned or packaged.folder / "signing.pub")
+        files = verify(packaged.folder, pinned or packaged.folder / "signing.pub", base.files if base else {})
     except UserError as fault:
         raise UnfitError(fault.what) from None
     manifest: dict[str, Any] = json.loads((packaged.folder / "manifest.json").read_text(encoding="utf-8"))
     if manifest["sha256"] != packaged.sha256:
         raise UnfitError(f"{packaged.folder} holds weights {manifest['sha256'][:8]}, approved is {packaged.sha256[:8]}")
-    return manifest
+    if base is not None and manifest.get("base_folder_sha256") != base.sha256:
+        raise UnfitError(f"{packaged.folder} was changed while it was read")
+    return manifest, files
 
 
 def packaged_in(folder: Path) -> Packaged:

@@ -10,12 +10,20 @@ two requests, and one can be loaded or let go of while another writes.
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from acclimate.model.adapter import attach
-from acclimate.release.weights import load_model, require_plain
+from acclimate.release.weights import require_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from model_signing.manifest import FileManifestItem
+
+    Files = Mapping[str, FileManifestItem]
 
 ADAPTER, BASE = "adapter", "base"
 """What the form is called in package.weights, and the folders in model/."""
@@ -24,28 +32,45 @@ ADAPTER, BASE = "adapter", "base"
 class Base:
     """A base in memory; it goes when the last model on it has gone."""
 
-    def __init__(self, folder: Path) -> None:
-        self.network, self.tokenizer = load_model(folder)
-        self.network.requires_grad_(False)
+    def __init__(self, network: Any, tokenizer: Any, sha256: str, files: Files) -> None:
+        """A base as a library has it in memory.
+
+        Args:
+            network: what that is, is the library's affair (engine.Library).
+            tokenizer: transformers'.
+            sha256: of all its files.
+            files: these, by their path in a package, as they were shown to be what was signed.
+        """
+        self.network, self.tokenizer = network, tokenizer
+        self.sha256, self.files = sha256, files
 
 
 _IN_MEMORY: WeakValueDictionary[str, Base] = WeakValueDictionary()
 """By the hash of all files of the base."""
 
 
-def base_of(model: Path, sha256: str) -> Base:
+def in_memory(folder: Path) -> Base | None:
+    """The base that a package says it is on, if that is in memory; whether it says so rightly its signature shows."""
+    try:
+        said = json.loads((folder / "manifest.json").read_bytes())["base_folder_sha256"]
+    except (OSError, LookupError, TypeError, ValueError):  # what is wrong with it is for whoever verifies it to say
+        return None
+    return _IN_MEMORY.get(str(said))
+
+
+def base_of(model: Path, sha256: str, files: Files, load: Callable[[Path], tuple[Any, Any]]) -> Base:
     """The base of a packaged model: the one in memory, if there is one with these files.
 
     Args:
         model: the folder model/ of the package, already shown to be what was signed.
         sha256: of its base/ (weights.folder_sha256), as the signed manifest has it.
-
-    Raises:
-        UserError: if there is a file in it that could run code.
+        files: the package's, as they were shown.
+        load: reads a folder into memory, as network and tokenizer.
     """
     base = _IN_MEMORY.get(sha256)
     if base is None:
-        base = _IN_MEMORY[sha256] = Base(model / BASE)
+        own = {path: file for path, file in files.items() if path.startswith(f"{model.name}/{BASE}/")}
+        base = _IN_MEMORY[sha256] = Base(*load(model / BASE), sha256, own)
     return base
 
 

@@ -22,6 +22,7 @@ class JobsParams(Section):
 class EndpointParams(Section):
     """How much the endpoint takes on, who may ask, and what it keeps of it."""
 
+    engine: Literal["transformers", "vllm"]
     request_seconds: Annotated[float, Field(gt=0)]
     most_waiting: Count
     drain_seconds: Annotated[float, Field(gt=0)]

@@ -190,6 +190,16 @@ class Params(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _the_engine_can_serve_what_is_packaged(self) -> Params:
+        if self.endpoint.engine == "vllm" and self.package.weights not in ("merged", "adapter"):
+            raise ValueError(
+                f"endpoint.engine is vllm and package.weights is {self.package.weights}: what was judged of "
+                "a quantised model is what transformers or llama.cpp makes of it. Set engine to transformers, or "
+                "weights to merged or adapter"
+            )
+        return self
+
     def section(self, name: str) -> Section:
         """The section called `name` in params.yaml."""
         # pydantic's BaseModel has a method `validate`, so that section's attribute carries an underscore.
