@@ -101,6 +101,19 @@ def test_a_stage_that_is_off_is_not_planned(params: Params, config: LlamaConfig,
     assert [stage.stage for stage in found.stages] == ["train_domain"]
 
 
+def test_a_packaged_adapter_has_the_ranks_of_all_that_it_is_composed_of(
+    params: Params, config: LlamaConfig, here: Machine
+) -> None:
+    packaged = params.model_copy(update={"package": params.package.model_copy(update={"weights": "adapter"})})
+    found = plan(config, packaged, replace(here, free=0))
+    assert found.serving.adapter == 2 * 4 * found.base.trainable
+    assert f"up to {params.endpoint.most_adapters + 3} adapters of" in table(found)
+    full = packaged.model_copy(update={"training": params.training.model_copy(update={"strategy": "full"})})
+    whole = plan(config, full, replace(here, free=0))
+    assert whole.serving.adapter == 4 * whole.base.trainable
+    assert "adapters of" not in table(plan(config, params, replace(here, free=0)))
+
+
 def test_as_json_it_is_the_plan_and_nothing_else(params: Params, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from acclimate.model.plan.jobs import Job, advice, job
-from acclimate.model.plan.serving import Serving, serving
+from acclimate.model.plan.serving import Beside, Serving, serving
 from acclimate.model.plan.speed import Rate, measured_rate
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from acclimate.core.params import Params, StepsParams
     from acclimate.model.plan.machine import Machine
+    from acclimate.model.plan.tracing import Traced
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,18 @@ def plan(config: PreTrainedConfig, params: Params, here: Machine) -> Plan:
         ),
         machine=here,
         stages=[_stage(one, rate, training.processes) for one in jobs],
-        serving=serving(config, model, params.package, params.quantize, here),
+        serving=serving(config, model, params.package, params.quantize, here, beside=_beside(params, model)),
         rate=rate,
         advice=advised,
     )
+
+
+def _beside(params: Params, model: Traced) -> Beside:
+    trained = params.train_domain.enabled + params.train_task.enabled
+    # By other combinations than cat an adapter keeps to one rank; what was aligned is added to it in any case.
+    ranks = (trained if params.compose.combination == "cat" else 1) + params.align.enabled
+    ranks = 1 if params.training.strategy == "full" else ranks  # what was trained last holds what was trained before
+    return Beside(model.trainable * ranks, params.endpoint.most_adapters)
 
 
 def _sections(params: Params) -> dict[str, StepsParams]:

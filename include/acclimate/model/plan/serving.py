@@ -1,4 +1,4 @@
-"""What the endpoint will hold: the weights, and for every request the keys and values of the tokens read so far."""
+"""What the endpoint will hold: weights, adapters, and for every request the keys and values of tokens read so far."""
 
 from __future__ import annotations
 
@@ -27,10 +27,34 @@ class Serving:
     """Of one request that is as long as `package` allows."""
     tokens: int
     """Of such a request: prompt and answer."""
+    adapter: int = 0
+    """Each adapter beside the base; 0 where none is packaged so."""
+    adapters: int = 0
+    """In memory at a time, at most."""
+
+
+SEATS = 3
+"""Champion, challenger, and one on its way in or out: in memory besides the adapters of other domains."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is packaged beside its base."""
+
+    numbers: int
+    """Of one adapter: those of the stages that are on, since what is composed of them has all of their ranks."""
+    most: int
+    """endpoint.most_adapters."""
 
 
 def serving(
-    config: PreTrainedConfig, model: Traced, package: PackageParams, quantize: QuantizeParams, machine: Machine
+    config: PreTrainedConfig,
+    model: Traced,
+    package: PackageParams,
+    quantize: QuantizeParams,
+    machine: Machine,
+    *,
+    beside: Beside,
 ) -> Serving:
     """What will be loaded on this machine, by release/weights.py or by llama.cpp, and the cache of one request."""
     tokens = package.max_prompt_tokens + package.max_new_tokens
@@ -44,7 +68,10 @@ def serving(
     if cuda and package.weights == "quantized":  # a CPU unpacks
         linear = quantize.bits / 8 + (2 + quantize.bits / 8) / quantize.group_size
     weights = round(model.linear * linear) + (model.parameters - model.linear) * width
-    return Serving(weights, tokens * cache_per_token(config) * width, tokens)
+    cache = tokens * cache_per_token(config) * width
+    if package.weights != "adapter":
+        return Serving(weights, cache, tokens)
+    return Serving(weights, cache, tokens, adapter=4 * beside.numbers, adapters=beside.most + SEATS)
 
 
 def cache_per_token(config: PreTrainedConfig) -> int:

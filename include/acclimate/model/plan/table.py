@@ -18,8 +18,9 @@ def table(plan: Plan) -> str:
         "adapter": f"{base.strategy}{rank}: {base.trainable:,} trainable parameters, {base.trainable_share:.1%} of all",
         "device": f"{here.name}, {here.precision}: {gigabytes(here.free)} free of {gigabytes(here.memory)}",
     }
+    several = f"up to {serving.adapters} adapters of {_megabytes(serving.adapter)} each, " if serving.adapters else ""
     served = {
-        "endpoint": f"{_megabytes(serving.weights)} of weights, and per request of {serving.tokens} tokens "
+        "endpoint": f"{_megabytes(serving.weights)} of weights, {several}and per request of {serving.tokens} tokens "
         f"{_megabytes(serving.cache_per_request)} of keys and values",
         "measured": plan.rate.said() if plan.rate else "nothing: memory does not suffice",
     }
