@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,12 +122,26 @@ def test_a_text_ends_at_its_end_its_length_or_a_stop_string_and_a_draw_can_be_re
     stop = whole.text[3:5]
     (cut,) = complete(model, [Row(Prompt(prompt.tokens, 12, stop=(stop,)), pieces.append)])
     assert cut.text == whole.text[: whole.text.index(stop)] == "".join(pieces)
-    drawn = Prompt(prompt.tokens, 12, temperature=1.0, top_p=0.95, seed=-7)
+    drawn = Prompt(prompt.tokens, 12, temperature=1.0, top_p=0.95, seed=-1)
     first, second = (complete(model, [Row(drawn)])[0].text for _ in range(2))
     assert first == second
     given_up = Row(Prompt(prompt.tokens, 16), given_up=True)
     complete(model, [given_up])
     assert given_up.written == []
+
+
+def test_a_whole_model_is_served_too(
+    finished_run: Path, library: ByVllm, packages: list[Packaged], tmp_path: Path, expected: dict[str, list[str]]
+) -> None:
+    folder = tmp_path / "whole"
+    shutil.copytree(finished_run / "artifacts/quantize/merged", folder / "model")
+    write_json(
+        folder / "manifest.json", {"model": "m", "version": "3", "weights": "merged", "sha256": "3" * 64, **LIMITS}
+    )
+    sign(folder, signing_key())
+    model = load(Packaged(version="3", folder=folder, sha256="3" * 64), library=library)
+    assert texts(model) == expected["1"]
+    model.engine.close()
 
 
 def test_if_it_is_killed_another_one_has_the_same_adapters(models: list[Model], expected: dict[str, list[str]]) -> None:

@@ -57,7 +57,8 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
         if places is not None and places.serving.exists():
             tasks.append(asyncio.create_task(app.state.roster.follow(places.serving)))
             tasks.append(asyncio.create_task(app.state.referee.follow(app.state.roster)))
-            tasks.append(asyncio.create_task(_prepare(app.state.roster)))
+            if settings.engine == "transformers":
+                tasks.append(asyncio.create_task(_prepare(app.state.roster)))
         else:
             await app.state.roster.bring(Serving(champion=packaged_in(own)))
         if places is not None:

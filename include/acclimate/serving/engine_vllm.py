@@ -191,7 +191,7 @@ class Vllm:
             "most": prompt.max_new_tokens,
             "temperature": prompt.temperature,
             "top_p": prompt.top_p,
-            "seed": secrets.randbelow(2**63) if prompt.seed is None else prompt.seed,
+            "seed": secrets.randbelow(2**63) if prompt.seed is None else prompt.seed % 2**63,  # to vLLM -1 is any
             "adapter": engine.adapter,
         }
 

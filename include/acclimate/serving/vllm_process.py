@@ -95,7 +95,6 @@ class Process:
         self.numbers = count(1)
         self.first = first
         self._command, self._environment, self._check = command, environment, check
-        self._mail = Mail()
         self._adapters: dict[int, tuple[Path, Callable[[], None]]] = {}
         self._lock = threading.RLock()
         self._start()
@@ -176,6 +175,7 @@ class Process:
 
     def _start(self) -> None:
         self._worker = worker = Worker(NAME, self._command, self.first, self._environment)
+        self._mail = Mail()  # of this one: who waits for the one before is told by who listened to that
         self._ended = weakref.finalize(self, _end, worker)
         begun = time.monotonic()
         while worker.receive(1.0) is None:

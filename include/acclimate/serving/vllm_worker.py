@@ -64,6 +64,8 @@ class Writer:
                 max_model_len=window,
                 max_num_seqs=sequences,
                 kv_cache_memory_bytes=_cache_bytes(model, window, sequences, width=2 if cuda else 4),
+                # Asked to be free when it starts; what it takes is the weights and the line above.
+                gpu_memory_utilization=0.01,
                 enforce_eager=not cuda,
                 disable_log_stats=True,
                 **(beside if adapters else {}),

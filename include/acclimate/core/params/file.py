@@ -171,8 +171,10 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
-    def _what_is_packaged_is_made(self) -> Params:
+    def _what_is_packaged_is_made_and_can_be_served(self) -> Params:
         weights, forms = self.package.weights, self.quantize.forms
+        if fault := self.package.not_for(self.endpoint.engine):
+            raise ValueError(fault)
         if self.package.is_gguf and weights not in forms:
             raise ValueError(
                 f"package.weights is {weights} and quantize.forms is {forms}, so it would not be made: name it "
@@ -187,16 +189,6 @@ class Params(Section):
                 f"endpoint.base_below is {self.endpoint.base_below} and package.weights is {self.package.weights}: the "
                 "base is in the endpoint's memory only where an adapter is packaged beside it. Set base_below to null, "
                 "or weights to adapter"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _the_engine_can_serve_what_is_packaged(self) -> Params:
-        if self.endpoint.engine == "vllm" and self.package.weights not in ("merged", "adapter"):
-            raise ValueError(
-                f"endpoint.engine is vllm and package.weights is {self.package.weights}: what was judged of "
-                "a quantised model is what transformers or llama.cpp makes of it. Set engine to transformers, or "
-                "weights to merged or adapter"
             )
         return self
 

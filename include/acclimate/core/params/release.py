@@ -50,6 +50,15 @@ class PackageParams(Section):
         """Whether llama.cpp serves it, and transformers what else there is."""
         return self.weights.startswith("gguf-")
 
+    def not_for(self, engine: str) -> str | None:
+        """Why the endpoint's engine cannot serve it, if that is so."""
+        if engine != "vllm" or self.weights in ("merged", "adapter"):
+            return None
+        return (
+            f"endpoint.engine is vllm and package.weights is {self.weights}: what was judged of a quantised model is "
+            "what transformers or llama.cpp makes of it. Set engine to transformers, or weights to merged or adapter"
+        )
+
 
 class HarmBounds(Section):
     """By how much the challenger's share of bad answers may be above the champion's."""
