@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -179,6 +180,24 @@ def test_if_it_ends_while_nobody_waits_nobody_is_told(engine: LlamaCpp) -> None:
     row = Row(Prompt([0, 5], 3))
     engine.write([row], written(3), nobody)
     assert len(row.written) == 3
+
+
+def test_a_file_that_was_changed_meanwhile_is_not_read_again(packaged: Packaged, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(packaged.folder, tmp_path / "packaged"))
+    model = load(packaged.model_copy(update={"folder": folder}))
+    assert isinstance(model.engine, LlamaCpp)
+    os.kill(pid_of(model.engine), signal.SIGKILL)
+    model.engine._worker.process.wait()
+    content = bytearray((folder / "model/model.gguf").read_bytes())
+    content[-1] ^= 1
+    (folder / "model/model.gguf").write_bytes(content)
+    for _ in range(2):
+        with pytest.raises(EngineError, match=r"not what was approved: .*model/model\.gguf was changed"):
+            completed(model, Prompt(model.tokens("numpy"), 4))
+    content[-1] ^= 1
+    (folder / "model/model.gguf").write_bytes(content)
+    assert completed(model, Prompt(model.tokens("numpy"), 4))[0].new_tokens == 4
+    model.engine.close()
 
 
 def test_a_prompt_without_tokens_is_answered_too(engine: LlamaCpp) -> None:

@@ -80,7 +80,7 @@ def opened(folder: Path, manifest: dict[str, Any], library: Library, check: Chec
     generation = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
     ends = end_tokens(tokenizer, generation.get("eos_token_id"))
     window = manifest["max_prompt_tokens"] + manifest["max_new_tokens"]
-    return LlamaCpp(folder / GGUF, window=window, threads=manifest["threads"], ends=ends), tokenizer
+    return LlamaCpp(folder / GGUF, window=window, threads=manifest["threads"], ends=ends, check=check), tokenizer
 
 
 def end_tokens(tokenizer: Any, configured: int | list[int] | None) -> frozenset[int]:

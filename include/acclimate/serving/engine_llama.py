@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from acclimate.serving.engine_process import EngineError, Worker, end
 
 if TYPE_CHECKING:
-    from acclimate.serving.engine import More, Take
+    from acclimate.serving.engine import Check, More, Take
     from acclimate.serving.generation import Prompt, Row
 
 SEQUENCES = 16
@@ -43,7 +43,9 @@ class LlamaCpp:
 
     joins = True
 
-    def __init__(self, path: Path, *, window: int, threads: int, ends: frozenset[int]) -> None:
+    def __init__(
+        self, path: Path, *, window: int, threads: int, ends: frozenset[int], check: Check | None = None
+    ) -> None:
         """Load the file.
 
         Args:
@@ -51,11 +53,13 @@ class LlamaCpp:
             window: the most tokens of one text, its prompt included.
             threads: to compute with.
             ends: tokens that end a text.
+            check: shows that the file is what was signed, before another process reads it once more.
 
         Raises:
             EngineError: if llama.cpp cannot load it.
         """
         self.ends = ends
+        self._check = check
         self._first = {
             "model": str(path),
             "window": window,
@@ -98,6 +102,8 @@ class LlamaCpp:
     def _start_again(self, obituary: str) -> None:
         logger.error("%s; starting it again", obituary)
         self._ended()
+        if self._check is not None:
+            self._check()
         self._start()
 
     def _await_loaded(self) -> int:
