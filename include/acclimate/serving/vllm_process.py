@@ -165,13 +165,15 @@ class Process:
         with self._lock:
             if self._worker.process.poll() is None:
                 return
-            self._check()
-            for _, check in self._adapters.values():
+            adapters = dict(self._adapters)  # some may be let go of meanwhile
+            for check in (self._check, *(check for _, check in adapters.values())):
                 check()
             self._ended()
             self._start()
-            for number, (folder, _) in self._adapters.items():
+            for number, (folder, _) in adapters.items():
                 self._load(number, folder)
+                if number not in self._adapters:
+                    self._worker.send({"forget": number})
 
     def _start(self) -> None:
         self._worker = worker = Worker(NAME, self._command, self.first, self._environment)
