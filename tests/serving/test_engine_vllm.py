@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from acclimate.core.errors import UserError
-from acclimate.core.files import write_json
+from acclimate.core.files import read_json, write_json
 from acclimate.release.adapter_form import assemble
 from acclimate.release.keys import signing_key, trusted_key
 from acclimate.release.signing import PINNED, sign
@@ -128,6 +128,19 @@ def test_a_text_ends_at_its_end_its_length_or_a_stop_string_and_a_draw_can_be_re
     given_up = Row(Prompt(prompt.tokens, 16), given_up=True)
     complete(model, [given_up])
     assert given_up.written == []
+
+
+def test_an_adapter_of_a_higher_rank_than_there_is_room_for_is_told(
+    models: list[Model], packages: list[Packaged], expected: dict[str, list[str]], tmp_path: Path
+) -> None:
+    engine = models[0].engine
+    assert isinstance(engine, Vllm)
+    adapter = Path(shutil.copytree(packages[0].folder / "model/adapter", tmp_path / "adapter"))
+    config = read_json(adapter / "adapter_config.json")
+    write_json(adapter / "adapter_config.json", config | {"r": 64})
+    with pytest.raises(EngineError, match="vLLM cannot load the adapter: LoRA rank 64 is greater than"):
+        engine.process.load(adapter, lambda: None)
+    assert texts(models[0]) == expected["1"]
 
 
 def test_a_whole_model_is_served_too(
