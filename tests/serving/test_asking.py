@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 
 from acclimate.core.params import EndpointParams, load
 from acclimate.serving.access import Access
-from acclimate.serving.app import build
+from acclimate.serving.app import build, needed
 from acclimate.serving.batching import Batcher
 from acclimate.serving.generation import Completion, Row
 from acclimate.serving.models import Model
@@ -201,3 +203,58 @@ def test_half_a_character_is_refused(path: str, given: Any) -> None:
         running.cancel()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_was_answered_while_the_process_stood_still_is_given_though_the_time_is_up(stream: bool) -> None:
+    begun, go_on, answered = threading.Event(), threading.Event(), threading.Event()
+
+    def complete(model: Model, rows: list[Row]) -> list[Completion]:
+        begun.set()
+        go_on.wait(20)
+        done = [Completion("abc", 3, "stop") for _ in rows]
+        for row, completion in zip(rows, done, strict=True):
+            assert row.over is not None
+            row.over(completion)
+        answered.set()
+        return done
+
+    async def scenario() -> None:
+        app, _, running = await served(complete, request_seconds=0.5)
+        path = "/v1/completions" if stream else "/api/v1/generate"
+        asking = asyncio.create_task(
+            ask(app, path, {"model": "m", "prompt": "abc", "stream": True} if stream else BODY)
+        )
+        while not begun.is_set():
+            await asyncio.sleep(0.005)
+        go_on.set()
+        # Nothing runs on the event loop from here on, until the answer is there and its time is up.
+        answered.wait(20)
+        time.sleep(0.6)
+        status, _, body = await asking
+        assert (status, b"timeout" in body) == (200, False), body
+        running.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_where_what_runs_beside_the_requests_fails_the_process_ends() -> None:
+    told: list[int] = []
+
+    async def fails() -> None:
+        raise KeyError("what nobody thought of")
+
+    async def scenario() -> None:
+        needed(asyncio.sleep(0))
+        needed(asyncio.sleep(20)).cancel()
+        await asyncio.sleep(0.01)
+        assert told == [], "what has done its work, or is cancelled, is no fault"
+        await asyncio.wait({needed(fails())})
+        await asyncio.sleep(0)
+
+    before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    try:
+        asyncio.run(scenario())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert told == [signal.SIGTERM]

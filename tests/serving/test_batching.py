@@ -249,3 +249,28 @@ def test_who_hangs_up_makes_room_for_who_waits() -> None:
 
     asyncio.run(scenario())
     assert steps.beside[1] == set(range(1, BATCH_REQUESTS + 1))
+
+
+def test_whatever_is_wrong_with_one_batch_is_told_and_the_next_is_answered() -> None:
+    def complete(_: Model, rows: list[Row]) -> list[Completion]:
+        return [echo(row) for row in rows if row.prompt.tokens != [1]]
+
+    def broken() -> None:
+        raise ValueError("tries.json is damaged")
+
+    async def scenario() -> list[Any]:
+        batcher = Batcher(complete, 64)
+        task = asyncio.create_task(batcher.run())
+        never_begun = batcher.enter(MODEL, Prompt([0], 1), begins=broken)
+        async with asyncio.timeout(20):
+            first = await asyncio.gather(batcher.answer(never_begun), return_exceptions=True)
+            second = await asyncio.gather(ask(batcher, MODEL, Prompt([1], 1)), return_exceptions=True)
+            third = await ask(batcher, MODEL, Prompt([2], 1))
+        assert not task.done()
+        task.cancel()
+        return [*first, *second, third]
+
+    damaged, too_few, answer = asyncio.run(scenario())
+    assert str(damaged) == "tries.json is damaged"
+    assert str(too_few) == "0 completions of 1 rows"
+    assert answer.text == "2"

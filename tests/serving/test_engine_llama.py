@@ -264,3 +264,21 @@ def written(most: int) -> Callable[[Row, int], bool]:
         return len(row.written) == most
 
     return take
+
+
+def test_that_it_is_stuck_is_noticed_though_others_keep_coming(
+    engine: LlamaCpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_llama, "STUCK_SECONDS", 0.5)
+    first, come = Row(Prompt([0, 5], 100)), list[Row]()
+
+    def more() -> list[Row]:
+        come.append(Row(Prompt([0, 5], 3)))
+        return come[-1:]
+
+    os.kill(pid_of(engine), signal.SIGSTOP)
+    threading.Timer(2.0, lambda: setattr(first, "given_up", True)).start()
+    with pytest.raises(EngineError, match="ended by SIGKILL"):
+        engine.write([first], written(100), more)
+    assert come
+    assert not any(row.given_up for row in come)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+import signal
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -35,6 +37,8 @@ from acclimate.serving.places import Places
 from acclimate.serving.roster import Roster
 from acclimate.serving.state import Serving
 
+logger = logging.getLogger("bentoml.acclimate")
+
 ROUTERS = (health.router, plain.router, openai_api.router, canary.router, jobs.router)
 PREPARE_AFTER_SECONDS = 20.0
 """Not at once: beside a service that is started, the rest of a machine's services often are too."""
@@ -53,18 +57,18 @@ def build(settings: EndpointParams, places: Places | None, own: Path) -> FastAPI
     async def _running(app: FastAPI) -> AsyncIterator[None]:
         app.state.batcher = Batcher(complete, settings.most_waiting)
         app.state.roster = Roster(partial(load, library=library(settings)), settings.most_adapters)
-        tasks = [asyncio.create_task(app.state.batcher.run())]
+        tasks = [needed(app.state.batcher.run())]
         if places is not None and places.serving.exists():
-            tasks.append(asyncio.create_task(app.state.roster.follow(places.serving)))
-            tasks.append(asyncio.create_task(app.state.referee.follow(app.state.roster)))
+            tasks.append(needed(app.state.roster.follow(places.serving)))
+            tasks.append(needed(app.state.referee.follow(app.state.roster)))
             if settings.engine == "transformers":
-                tasks.append(asyncio.create_task(_prepare(app.state.roster)))
+                tasks.append(needed(_prepare(app.state.roster)))
         else:
             await app.state.roster.bring(Serving(champion=packaged_in(own)))
         if places is not None:
             batcher, roster, limits = app.state.batcher, app.state.roster, app.state.limits
             app.state.keeper = Keeper(places, settings, batcher, roster, KeyRing(places), limits)
-            tasks.append(asyncio.create_task(app.state.keeper.run()))
+            tasks.append(needed(app.state.keeper.run()))
         yield
         for task in tasks:
             task.cancel()
@@ -89,6 +93,22 @@ def library(settings: EndpointParams) -> Library:
         return TRANSFORMERS
     # Champion, challenger, one on its way in and one on its way out, besides those of other domains.
     return ByVllm(python_with_vllm(), adapters=settings.most_adapters + 4)
+
+
+def needed(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """What runs beside the requests, as a task. If it fails the process ends, to be started anew.
+
+    Without one of these nobody would be answered any more, or the wrong model would answer, and it would look well.
+    """
+
+    def _end_with(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            logger.critical("a part of the service has failed, so the process ends", exc_info=fault)
+            signal.raise_signal(signal.SIGTERM)
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(_end_with)
+    return task
 
 
 async def _prepare(roster: Roster) -> None:

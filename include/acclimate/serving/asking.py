@@ -89,13 +89,28 @@ class Exchange:
             async with asyncio.timeout(self.seconds):
                 completion = self.passage.finished(await self._answer())
         except TimeoutError:
-            self.failed = True
-            raise
+            completion = self.passage.finished(self._at_hand())
         self.told.new_tokens = (self.told.new_tokens or 0) + completion.new_tokens
         self.told.finish_reason = completion.finish_reason
         READ.labels(self.model.label).inc(self.prompt_tokens)
         GENERATED.labels(self.model.label).inc(completion.new_tokens)
         return completion
+
+    def _at_hand(self) -> Completion:
+        """The answer, if it came while the process stood still, and its time was up before anybody looked.
+
+        Where the machine stops for a while (a full disk's cache, a virtual machine that is moved, a process that is
+        stopped) everybody's time is up at once, and whoever was answered meanwhile would be told 504.
+
+        Raises:
+            TimeoutError: if there is none.
+        """
+        answer = self.ticket.answer
+        if not answer.done() or answer.cancelled():
+            self.failed = True
+            raise TimeoutError
+        self.failed = answer.exception() is not None
+        return answer.result()
 
     async def _answer(self) -> Completion:
         """Of the model that was asked, or of the champion if a challenger fails before it has written anything."""

@@ -41,7 +41,7 @@ class Ticket:
     begun: float = 0.0
     """When its writing began; 0 while it waits."""
     begins: Callable[[], None] | None = None
-    """Called when it leaves the queue to be answered."""
+    """Called before anything of its batch is written."""
 
 
 @dataclass(eq=False)
@@ -93,7 +93,7 @@ class Batcher:
             prompt: what.
             tell: called by the generating thread.
             background: behind all others, those who come later included; not counted among who waits.
-            begins: called on the event loop when its turn comes; must not raise.
+            begins: called by the generating thread when its turn comes; what it raises ends the batch as a fault.
 
         Raises:
             FullError: if as many wait as may.
@@ -145,18 +145,13 @@ class Batcher:
         queue, most = (self._waiting, BATCH_REQUESTS) if self._waiting else (self._background, BACKGROUND_REQUESTS)
         batch = [one for one in queue if _together(one.model, queue[0].model)][:most]
         queue[:] = [one for one in queue if one not in batch]
-        for one in batch:
-            if one.begins is not None:
-                one.begins()
         return batch
 
     async def _answer(self, tickets: list[Ticket]) -> None:
         batch = self._under_way = Batch(tickets[0].model, list(tickets))
         for one in tickets:
             one.begun = time.monotonic()
-        more = (batch.take_up,) if batch.model.joins else ()
-        rows = [one.row for one in tickets]
-        work = asyncio.get_running_loop().run_in_executor(self._thread, self._complete, batch.model, rows, *more)
+        work = asyncio.get_running_loop().run_in_executor(self._thread, self._write, batch, tickets)
         # A fault is handed to those who asked, and the next batch gets its turn.
         (outcome,) = await asyncio.gather(work, return_exceptions=True)
         self._under_way = None
@@ -168,6 +163,16 @@ class Batcher:
         else:
             for one, completion in zip(tickets, outcome, strict=True):
                 self._settle(one, completion)
+
+    def _write(self, batch: Batch, tickets: list[Ticket]) -> list[Completion]:
+        """What the generating thread does; whatever is wrong here is told to who asked, and does not end `run`."""
+        for one in tickets:
+            if one.begins is not None:
+                one.begins()
+        more = (batch.take_up,) if batch.model.joins else ()
+        completions = self._complete(batch.model, [one.row for one in tickets], *more)
+        assert len(completions) == len(tickets), f"{len(completions)} completions of {len(tickets)} rows"
+        return completions
 
     def _let_in(self) -> None:
         """Have those who wait join the batch under way, in their order, as many as there is room for."""

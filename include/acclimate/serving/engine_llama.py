@@ -28,7 +28,7 @@ SEQUENCES = 16
 CELLS = 1 << 16
 """Tokens whose keys and values are kept, of all texts together, at most: memory that llama.cpp takes when it starts."""
 STUCK_SECONDS = 30.0
-"""Without a step, and nobody waiting for one any more: then it is ended, so that the next requests are answered."""
+"""Without a step, and nobody left of those who waited at the last: then it is ended, so that others are answered."""
 _SEEDS = (1 << 32) - 1
 """llama.cpp takes 32 bits, and the highest of these numbers for 'any'."""
 
@@ -116,16 +116,18 @@ class LlamaCpp:
     def _write(self, rows: list[Row], take: Take, more: More) -> None:
         waiting: dict[int, Row] = {}
         self._add(rows, waiting)
-        moved = time.monotonic()
+        # Who comes later does not count: where somebody always does, nobody would ever notice that it is stuck.
+        moved, then = time.monotonic(), rows
         try:
             while waiting:
                 said = self._worker.receive(1.0)
                 if said is not None:
-                    moved = time.monotonic()
                     self._hand_out(said["tokens"], waiting, take)
-                elif time.monotonic() - moved > STUCK_SECONDS and all(row.given_up for row in waiting.values()):
+                elif time.monotonic() - moved > STUCK_SECONDS and all(row.given_up for row in then):
                     self._worker.process.kill()
                 self._add(more(), waiting)
+                if said is not None:
+                    moved, then = time.monotonic(), list(waiting.values())
         finally:
             if waiting:
                 self._worker.send({"drop": list(waiting)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
@@ -343,3 +344,47 @@ def test_a_kill_while_a_job_waits_for_its_turn_says_nothing_of_its_requests() ->
         assert read_json(job.folder / "tries.json") == {"chunk": 0, "tries": 1}
 
     kept(scenario, complete)
+
+
+def test_nobody_waits_for_the_disk_while_a_job_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def noted(handle: int) -> None:
+        synced.append(threading.get_ident())
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+
+    async def scenario(keeper: Keeper) -> None:
+        job = await keeper.submit(asks(*"abcde"), None)
+        await until(lambda: job.finished)
+        assert len(synced) == 1 + 2 * 2, "the job, and of each of two chunks the try and the answers"
+        assert threading.get_ident() not in synced, "where requests are answered"
+
+    kept(scenario)
+
+
+def test_nothing_is_left_of_a_job_that_is_removed_while_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    fsync = os.fsync
+
+    def slow(handle: int) -> None:
+        if "0000.json" in os.readlink(f"/proc/self/fd/{handle}"):
+            begun.set()
+            go_on.wait(20)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", slow)
+
+    async def scenario(keeper: Keeper) -> None:
+        job = await keeper.submit(asks(*"abcde"), None)
+        await until(begun.is_set)
+        threading.Timer(0.2, go_on.set).start()
+        keeper.remove(job)
+        assert not job.folder.exists()
+        job.note_try()
+        job.add([])
+        assert not job.folder.exists()
+
+    kept(scenario)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -141,7 +140,7 @@ class Keeper:
         self.jobs.pop(job.id, None)
         if self._work is not None and self._work[0] == job.id:
             self._work[1].cancel()
-        shutil.rmtree(job.folder, ignore_errors=True)
+        job.remove()
 
     async def run(self) -> None:
         """Work on the jobs until cancelled."""
@@ -187,7 +186,7 @@ class Keeper:
         asks = self._asked[1][job.done : job.done + CHUNK]
         if job.tries() >= MOST_TRIES:
             ended = Failure(error=f"the service ended {MOST_TRIES} times while this was answered", reason="internal")
-            job.add([ended] * len(asks))
+            await asyncio.to_thread(job.add, [ended] * len(asks))
             return
         guarded, one_try = Counter[str](), _Try(job)
         try:
@@ -196,7 +195,7 @@ class Keeper:
             if one_try.noted:
                 job.forget_try()
             raise
-        job.add(outcomes)
+        await asyncio.to_thread(job.add, outcomes)
         self._count(job, [one for one in outcomes if isinstance(one, Answer)], guarded)
 
     async def _outcome(self, ask: Ask, guarded: Counter[str], begins: Callable[[], None]) -> Answer | Failure:

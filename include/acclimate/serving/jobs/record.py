@@ -14,7 +14,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -56,7 +57,11 @@ class Submitted(BaseModel):
 
 @dataclass
 class Job:
-    """What is in memory of a job."""
+    """What is in memory of a job.
+
+    What waits for the disk (add, note_try, forget_try) is for other threads than the one that answers requests: a disk
+    that is busy makes an fsync last seconds.
+    """
 
     folder: Path
     key: str | None
@@ -64,6 +69,8 @@ class Job:
     expires: datetime
     requests: int
     chunks_done: int
+    _writing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    _removed: bool = False
 
     @property
     def id(self) -> str:
@@ -91,8 +98,11 @@ class Job:
 
     def add(self, outcomes: list[Answer | Failure]) -> None:
         """Keep what became of the next chunk."""
-        _write(_chunk(self.folder, self.chunks_done), Outcomes(outcomes=outcomes).model_dump_json())
-        self.chunks_done += 1
+        with self._writing:
+            if self._removed:
+                return
+            _write(_chunk(self.folder, self.chunks_done), Outcomes(outcomes=outcomes).model_dump_json())
+            self.chunks_done += 1
 
     def tries(self) -> int:
         """How often the next chunk was begun and not ended."""
@@ -102,11 +112,20 @@ class Job:
 
     def note_try(self) -> None:
         """Count, on the disk, that the next chunk is being answered."""
-        _write(self.folder / "tries.json", json.dumps({"chunk": self.chunks_done, "tries": self.tries() + 1}))
+        with self._writing:
+            if not self._removed:
+                _write(self.folder / "tries.json", json.dumps({"chunk": self.chunks_done, "tries": self.tries() + 1}))
 
     def forget_try(self) -> None:
         """The try was given up in good order, and says nothing of the requests."""
-        (self.folder / "tries.json").unlink(missing_ok=True)
+        with self._writing:
+            (self.folder / "tries.json").unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Leave nothing of it on the disk, whatever is on its way there."""
+        with self._writing:
+            self._removed = True
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def create(folder: Path, submitted: Submitted) -> Job:
