@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -43,6 +44,8 @@ from acclimate.serving.guardrails.rails import Rails
 from acclimate.serving.places import VARIABLE
 
 POLL_SECONDS = 2.0
+KEEP_SECONDS = 0.2
+"""Between two looks whether the service still runs."""
 LONGEST_PAUSE_SECONDS = 60.0
 """Between restarts of a service that keeps ending by itself; the first pause is POLL_SECONDS."""
 STEADY_SECONDS = 60.0
@@ -87,13 +90,28 @@ def follow(host: str, port: int, stop: threading.Event) -> None:
     supervise.adopt_orphans()
     child, told = Child(host, port, settings.drain_seconds, engine), ""
     say(f"following the champion of {name} on http://{host}:{port}")
+    with ThreadPoolExecutor(1, thread_name_prefix="keep") as thread:
+        kept = thread.submit(_keep, child, stop)
+        try:
+            while not stop.is_set() and not kept.done():
+                if (news := follow_alias(name)) != told:
+                    say(news)
+                    told = news
+                stop.wait(POLL_SECONDS)
+        finally:
+            stop.set()
+        kept.result()
+
+
+def _keep(child: Child, stop: threading.Event) -> None:
+    """Keep the service running until told to stop, however long the registry takes to answer meanwhile.
+
+    It ends here too: to the kernel, the thread that started a process is its parent (prctl(2), PR_SET_PDEATHSIG).
+    """
     try:
         while not stop.is_set():
             child.keep()
-            if (news := follow_alias(name)) != told:
-                say(news)
-                told = news
-            stop.wait(POLL_SECONDS)
+            stop.wait(KEEP_SECONDS)
     finally:
         child.end()
 
@@ -201,12 +219,15 @@ class Child:
         supervise.end_descendants(self.drain_seconds)
 
     def _start(self) -> None:
-        serve = [*(sys.executable, "-m", "bentoml", "serve", "service:Endpoint", "--working-dir", str(SERVICE))]
-        serve += ["--host", self.host, "--port", str(self.port)]
+        serve = [sys.executable, "-m", "acclimate.serving.process", self.host, str(self.port)]
         settings = {VARIABLE: str(places().folder), PINNED: str(trusted_path()), **SPINS, **self.engine}
         environment = supervise.environment({**bento_environment(), **settings}, grace=self.drain_seconds)
         self.process = subprocess.Popen(
-            supervise.command(serve), env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+            supervise.command(serve),
+            cwd=SERVICE,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
         self.started = time.monotonic()
 
