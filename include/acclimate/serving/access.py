@@ -79,6 +79,7 @@ class Access:
             nonlocal noted
             if not noted:
                 noted = True
+                BEGUN.dec()  # at once with being counted as finished, so that both together are who has come
                 self._note(scope, told, told.status or status, time.perf_counter() - started)
 
         async def _send(message: Any) -> None:
@@ -99,7 +100,6 @@ class Access:
             status = GONE
             raise
         finally:
-            BEGUN.dec()
             _note_once()
 
     def _note(self, scope: Any, told: Told, status: int, seconds: float) -> None:
