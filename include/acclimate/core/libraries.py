@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import sys
 
+SERVED_WITHOUT = ("bitsandbytes", "boto3", "chardet", "scipy", "torchao")
+"""What nothing of a model that is served needs, and transformers, peft, requests and securesystemslib import wherever
+they find it: a fifth of the seconds that loading the first model takes (bench/start_up.py's way, 2026-11-22)."""
+
 
 def set_aside(name: str) -> None:
     """Let the library look uninstalled in this process from now on, if it is not loaded yet."""

@@ -30,7 +30,7 @@ from acclimate.serving.shared_base import ADAPTER
 SERVICE = Path(__file__).resolve().parents[3] / "bento"
 SHIPPED = (
     *("core/errors.py", "core/params/endpoint.py", "core/params/fields.py", "core/params/guardrails.py"),
-    "model/adapter.py",
+    *("core/libraries.py", "model/adapter.py"),
     *("release/sign*.py", "release/weights.py", "serving/*.py", "serving/canary/*.py", "serving/jobs/*.py"),
     *("release/unpacking.py", "serving/guardrails/*.py", "data/cleaning/redaction.py", "data/cleaning/pii/*.py"),
 )

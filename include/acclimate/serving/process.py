@@ -13,12 +13,16 @@ import ipaddress
 import socket
 import sys
 
+from acclimate.core.libraries import SERVED_WITHOUT, set_aside
+
 BACKLOG = 2048
 """Connections that wait to be accepted; BentoML's own number."""
 
 
 def main(arguments: list[str]) -> int:
     """Serve until SIGTERM, then finish what was begun."""
+    for name in SERVED_WITHOUT:
+        set_aside(name)
     host, port = arguments
     family = socket.AF_INET6 if ipaddress.ip_address(host).version == 6 else socket.AF_INET
     listening = socket.create_server((host, int(port)), family=family, backlog=BACKLOG)
