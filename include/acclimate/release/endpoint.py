@@ -29,7 +29,6 @@ from acclimate.core.home import home
 from acclimate.core.params import EndpointParams, load
 from acclimate.core.waiting import SPINS
 from acclimate.release import api_keys
-from acclimate.release.canary.settling import settle
 from acclimate.release.client import KEY
 from acclimate.release.contents import SERVICE
 from acclimate.release.keys import trusted_key, trusted_path
@@ -119,6 +118,8 @@ def _keep(child: Child, stop: threading.Event) -> None:
 def follow_alias(name: str) -> str:
     """Have the registry's champion served, and say what is; what is served stays if the registry cannot be asked."""
     from mlflow.exceptions import MlflowException
+
+    from acclimate.release.canary.settling import settle
 
     try:
         tag, why = champion_bento(name)
