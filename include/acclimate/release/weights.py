@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from acclimate.core.errors import UserError
-from acclimate.core.libraries import SERVED_WITHOUT, take_up
 from acclimate.release.unpacking import packing, readable, unpacked
 
 PLAIN = (".safetensors", ".gguf", ".json", ".jinja", ".txt", ".md")
@@ -80,9 +79,6 @@ def load_model(folder: Path) -> tuple[Any, Any]:
     packed = packing(folder)
     if packed is not None and not cuda and readable(packed):
         return unpacked(folder).eval(), tokenizer
-    if packed is not None:
-        for name in SERVED_WITHOUT:
-            take_up(name)  # the library that packed them imports some of these
     # transformers warns that of what is passed only the backend counts, which is what is meant.
     warnings.filterwarnings("ignore", message="You passed `quantization_config`", category=UserWarning)
     model = AutoModelForCausalLM.from_pretrained(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from acclimate.core.libraries import SERVED_WITHOUT, take_up
 from acclimate.release.weights import import_libraries, load_model
 from acclimate.serving.engine import end_tokens
 from acclimate.serving.shared_base import adapted
@@ -41,6 +42,8 @@ class ByTransformers:
 
 def _prepare(manifest: dict[str, Any]) -> None:
     import_libraries()
+    for name in SERVED_WITHOUT:
+        take_up(name)  # the library that unpacks weights of 3 bits imports some of these
     import torch
 
     torch.set_num_threads(manifest["threads"])
