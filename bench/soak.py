@@ -45,8 +45,8 @@ MOST_JOBS = 32
 """Acknowledged and not fetched yet, of the 64 that are kept; a client that would hand in more asks something else."""
 JOBS_SECONDS = 600.0
 FLAT_MB = 2.0
-"""More in a thousand requests, at most: what is kept of every request, if only 2 KB, would be that much. Single readings
-lie within 18 MB of each other, so it takes some thousands of requests to see it."""
+"""More in a thousand requests, at most: what is kept of every request, if only 2 KB, would be that much. Readings lie
+within 18 MB of each other, so it takes some thousands of requests to see it."""
 FAULTS = (OSError, http.client.HTTPException, json.JSONDecodeError, IndexError, ValueError)
 """What a client meets when a connection breaks, before or in the middle of an answer."""
 

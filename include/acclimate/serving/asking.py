@@ -109,7 +109,7 @@ class Exchange:
         if not answer.done() or answer.cancelled():
             self.failed = True
             raise TimeoutError
-        self.failed = answer.exception() is not None
+        self.failed = self.failed or answer.exception() is not None
         return answer.result()
 
     async def _answer(self) -> Completion:
