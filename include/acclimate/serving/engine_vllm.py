@@ -141,21 +141,23 @@ class Vllm:
         waiting: dict[int, Row] = {}
         box: Box = SimpleQueue()
         self._add(rows, waiting, box)
-        moved = time.monotonic()
+        # As with llama.cpp, who comes later does not count.
+        moved, then = time.monotonic(), rows
         try:
             while waiting:
                 try:
                     said = box.get(timeout=1.0)
                 except Empty:
                     self.process.require_alive()
-                    if time.monotonic() - moved > STUCK_SECONDS and all(row.given_up for row in waiting.values()):
+                    if time.monotonic() - moved > STUCK_SECONDS and all(row.given_up for row in then):
                         self.process.kill()
                     said = []
                 if isinstance(said, EngineError):
                     raise said
-                moved = time.monotonic() if said else moved
                 self._hand_out(said, waiting, take)
                 self._add(more(), waiting, box)
+                if said:
+                    moved, then = time.monotonic(), list(waiting.values())
         finally:
             if waiting:
                 self.process.drop([*waiting])
