@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from acclimate.core.params import (
     TrainTaskParams,
 )
 from acclimate.core.records import Document, document_id, document_schema, pair_text
+from acclimate.model.training.report import Trained
 
 GENERAL = [
     f"os.path.{verb}{noun}\n\n{verb.title()} the {noun} of {count} files and return it as a string."
@@ -156,6 +158,41 @@ def tiny_adapter(
         domain_params, training_params, common, **inputs, out=out, checkpoints=out / "checkpoints"
     )  # none is due so soon
     return out
+
+
+@pytest.fixture(scope="session")
+def train(
+    domain_params: TrainDomainParams,
+    training_params: TrainingParams,
+    common: CommonParams,
+    tiny_base: Path,
+    dataset: Path,
+    general: Path,
+) -> Callable[..., Trained]:
+    """train(out, checkpoints=…, base=…, dataset=…, steps=…, strategy=…): what train_domain reports."""
+
+    def run(
+        out: Path, *, checkpoints: Path, base: Path = tiny_base, dataset: Path = dataset, **dials: object
+    ) -> Trained:
+        from acclimate.model import train_domain
+
+        own = {name: value for name, value in dials.items() if name in TrainDomainParams.model_fields}
+        shared = {name: value for name, value in dials.items() if name not in own}
+        out.mkdir(parents=True, exist_ok=True)
+        report = train_domain.run(
+            domain_params.model_copy(update=own),
+            training_params.model_copy(update=shared),
+            common,
+            base=base,
+            dataset=dataset,
+            general=general,
+            out=out,
+            checkpoints=checkpoints,
+        )
+        assert report.trained is not None
+        return report.trained
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,34 +21,9 @@ Train = Callable[..., Trained]
 
 
 @pytest.fixture
-def train(
-    domain_params: TrainDomainParams,
-    training_params: TrainingParams,
-    common: CommonParams,
-    tiny_base: Path,
-    dataset: Path,
-    general: Path,
-    tmp_path: Path,
-) -> Train:
-    """train(steps=…, strategy=…, dataset=…, base=…, out=…): what the stage reports, with these dials changed."""
-
-    def run(*, out: Path = tmp_path, base: Path = tiny_base, dataset: Path = dataset, **dials: object) -> Trained:
-        own = {name: value for name, value in dials.items() if name in TrainDomainParams.model_fields}
-        shared = {name: value for name, value in dials.items() if name not in own}
-        report = train_domain.run(
-            domain_params.model_copy(update=own),
-            training_params.model_copy(update=shared),
-            common,
-            base=base,
-            dataset=dataset,
-            general=general,
-            out=out,
-            checkpoints=tmp_path / "checkpoints",
-        )
-        assert report.trained is not None
-        return report.trained
-
-    return run
+def train(train: Train, tmp_path: Path) -> Train:
+    """train(steps=…, strategy=…, dataset=…, base=…, out=…): with these dials changed."""
+    return partial(train, out=tmp_path, checkpoints=tmp_path / "checkpoints")
 
 
 def test_training_lowers_the_loss_in_exactly_the_steps_asked(train: Train) -> None:

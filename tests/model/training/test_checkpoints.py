@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ import pytest
 import torch
 
 from acclimate.core.params import CommonParams, TrainDomainParams, TrainingParams
-from acclimate.model import train_domain
 from acclimate.model.training.checkpoints import Journal, Position
 from acclimate.model.training.report import Trained
 
@@ -64,31 +64,9 @@ Train = Callable[..., Trained]
 
 
 @pytest.fixture
-def train(
-    domain_params: TrainDomainParams,
-    training_params: TrainingParams,
-    common: CommonParams,
-    tiny_base: Path,
-    dataset: Path,
-    tmp_path: Path,
-) -> Train:
-    """train(checkpoints=…, dataset=…, **dials): the adapter's stage, with checkpoints every EVERY steps."""
-
-    def run(*, dataset: Path = dataset, **dials: object) -> Trained:
-        report = train_domain.run(
-            domain_params.model_copy(update={"steps": STEPS, **dials}),
-            training_params.model_copy(update={"checkpoint_steps": EVERY}),
-            common,
-            base=tiny_base,
-            dataset=dataset,
-            general=dataset,  # not read without a penalty
-            out=tmp_path,
-            checkpoints=tmp_path / "checkpoints",
-        )
-        assert report.trained is not None
-        return report.trained
-
-    return run
+def train(train: Train, tmp_path: Path) -> Train:
+    """train(dataset=…, **dials): with checkpoints every EVERY steps."""
+    return partial(train, tmp_path, checkpoints=tmp_path / "checkpoints", steps=STEPS, checkpoint_steps=EVERY)
 
 
 def checkpoints(folder: Path) -> list[int]:

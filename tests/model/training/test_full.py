@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,6 @@ from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from acclimate.core.errors import UserError
-from acclimate.core.params import CommonParams, TrainDomainParams, TrainingParams
-from acclimate.model import train_domain
 from acclimate.model.adapter import attach, load_adapted, load_base
 from acclimate.model.forgetting.fisher import diagonal_fisher
 from acclimate.model.forgetting.penalties import changes_of, ewc, l2_sp
@@ -25,32 +24,9 @@ Train = Callable[..., Trained]
 
 
 @pytest.fixture
-def train(
-    domain_params: TrainDomainParams,
-    training_params: TrainingParams,
-    common: CommonParams,
-    tiny_base: Path,
-    dataset: Path,
-    general: Path,
-    tmp_path: Path,
-) -> Train:
-    """train(out, steps=…, penalty=…): what the stage reports with strategy full and these dials changed."""
-
-    def run(out: Path, **dials: object) -> Trained:
-        report = train_domain.run(
-            domain_params.model_copy(update={"learning_rate": 0.002, **dials}),
-            training_params.model_copy(update={"strategy": "full"}),
-            common,
-            base=tiny_base,
-            dataset=dataset,
-            general=general,
-            out=out,
-            checkpoints=tmp_path / "checkpoints",
-        )
-        assert report.trained is not None
-        return report.trained
-
-    return run
+def train(train: Train, tmp_path: Path) -> Train:
+    """train(out, steps=…, penalty=…): with all weights trained, and these dials changed."""
+    return partial(train, checkpoints=tmp_path / "checkpoints", strategy="full", learning_rate=0.002)
 
 
 def logits(model: torch.nn.Module) -> torch.Tensor:

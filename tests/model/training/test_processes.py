@@ -22,7 +22,6 @@ from safetensors.torch import load_file
 from acclimate.core.errors import UserError
 from acclimate.core.files import sha256
 from acclimate.core.params import CommonParams, TrainDomainParams, TrainingParams
-from acclimate.model import train_domain
 from acclimate.model.training.report import Trained
 from acclimate.model.training.share import Share
 
@@ -52,29 +51,12 @@ def test_every_row_of_a_step_is_taken_once_and_all_take_about_as_many(rows: int,
 
 
 @pytest.fixture(scope="module")
-def train(
-    domain_params: TrainDomainParams,
-    training_params: TrainingParams,
-    common: CommonParams,
-    tiny_base: Path,
-    dataset: Path,
-) -> Train:
-    """train(folder, dataset=…, **dials): the stage with these dials of the section `training` changed."""
+def train(train: Train) -> Train:
+    """train(folder, dataset=…, **dials): in folder/out, with checkpoints beside it."""
 
-    def run(folder: Path, *, dataset: Path = dataset, **dials: object) -> Trained:
-        (folder / "out").mkdir(parents=True, exist_ok=True)
-        report = train_domain.run(
-            domain_params.model_copy(update={"steps": STEPS, "batch_sequences": ROWS}),
-            training_params.model_copy(update={**DIALS, **dials}),
-            common,
-            base=tiny_base,
-            dataset=dataset,
-            general=dataset,  # not read without a penalty
-            out=folder / "out",
-            checkpoints=folder / "checkpoints",
-        )
-        assert report.trained is not None
-        return report.trained
+    def run(folder: Path, **dials: object) -> Trained:
+        own = {"steps": STEPS, "batch_sequences": ROWS, **DIALS}
+        return train(folder / "out", checkpoints=folder / "checkpoints", **{**own, **dials})
 
     return run
 

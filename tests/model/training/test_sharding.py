@@ -13,8 +13,6 @@ import torch
 from safetensors.torch import load_file
 
 from acclimate.core.errors import UserError
-from acclimate.core.params import CommonParams, TrainDomainParams, TrainingParams
-from acclimate.model import train_domain
 from acclimate.model.training.report import Trained
 from acclimate.model.training.sharding import clip
 
@@ -24,29 +22,12 @@ Train = Callable[..., Trained]
 
 
 @pytest.fixture
-def train(
-    domain_params: TrainDomainParams,
-    training_params: TrainingParams,
-    common: CommonParams,
-    tiny_base: Path,
-    dataset: Path,
-) -> Train:
-    """train(folder, **dials): the stage with these dials of the section `training` changed."""
+def train(train: Train) -> Train:
+    """train(folder, **dials): in folder/out, with checkpoints beside it."""
 
     def run(folder: Path, **dials: object) -> Trained:
-        (folder / "out").mkdir(parents=True, exist_ok=True)
-        report = train_domain.run(
-            domain_params.model_copy(update={"steps": STEPS, "learning_rate": 0.003}),
-            training_params.model_copy(update={"checkpoint_steps": 4, **dials}),
-            common,
-            base=tiny_base,
-            dataset=dataset,
-            general=dataset,  # not read without a penalty
-            out=folder / "out",
-            checkpoints=folder / "checkpoints",
-        )
-        assert report.trained is not None
-        return report.trained
+        own = {"steps": STEPS, "learning_rate": 0.003, "checkpoint_steps": 4}
+        return train(folder / "out", checkpoints=folder / "checkpoints", **{**own, **dials})
 
     return run
 
