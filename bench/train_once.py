@@ -1,146 +1,76 @@
-"""One round of one engine for bench/train.py; prints {"tokens", "wall_s", "cpu_s", "final_loss"} as its last line.
+"""Every engine on every kind of data, each in a process of its own, for bench/train.py; the last line is JSON.
 
-python bench/train_once.py ENGINE ARTIFACTS STEPS
+    python bench/train_once.py ARTIFACTS TOKENS ROUNDS
+    [{"data": "documents", "engine": "Trainer", "round": 0, "tokens": 30720, "wall_s": 8.1, "held_out_loss": 4.1, …}, …]
+
+The processes are forked once the libraries are loaded and before anything is computed, so that none finds what another
+has allocated. A round has a seed of its own, for the order of the texts and the adapter's first weights; all engines
+of a round have the same.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-import tempfile
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from peft import PeftModel
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from train_engines import APART, ENGINES, OURS, held_out_loss, train
+from train_material import Source, material
 
-from acclimate.core.params import Params, load
+from acclimate.core.params import load
 from acclimate.model.adapter import load_base, load_tokenizer
 from acclimate.model.determinism import fix_randomness
-from acclimate.model.train_domain import KINDS
-from acclimate.model.training.batches import Batches, Shape, packed_stream
-from acclimate.model.training.loop import Dials, fit
 from acclimate.model.training.lora import with_adapter
-from acclimate.model.training.losses import of_tokens
-from acclimate.model.training.texts import documents, read_rows
-
-
-@dataclass
-class Clock(TrainerCallback):  # type: ignore[misc]  # transformers is untyped here
-    """From the beginning of the first step to the end of the last, and the loss of every step."""
-
-    wall: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-    losses: list[float] = field(default_factory=list)
-
-    def tick(self) -> None:
-        """Now."""
-        self.wall.append(time.perf_counter())
-        self.cpu.append(time.process_time())
-
-    def on_train_begin(self, *_: Any, **__: Any) -> None:
-        """Before the first step."""
-        self.tick()
-
-    def on_train_end(self, *_: Any, **__: Any) -> None:
-        """After the last step."""
-        self.tick()
-
-    def on_log(self, *_: Any, logs: dict[str, float], **__: Any) -> None:
-        """The loss, where the line has one."""
-        if "loss" in logs:
-            self.losses.append(float(logs["loss"]))
 
 
 def main() -> int:
-    """Train, and print what it took."""
-    engine, artifacts, steps = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    params = load(Path("params.yaml"))
-    fix_randomness(params.common)
-    batches = rows_of(params, artifacts, steps)
-    model = with_adapter(load_base(artifacts / "base"), params.training)
-    clock = Clock()
-    if engine == "acclimate":
-        ours(model, batches, params, clock)
-    else:
-        theirs(engine, model, batches, params, clock)
-    tail = clock.losses[-max(1, steps // 4) :]
-    found = {
-        "tokens": batches.ids.size,
-        "wall_s": clock.wall[-1] - clock.wall[0],
-        "cpu_s": clock.cpu[-1] - clock.cpu[0],
-        "final_loss": sum(tail) / len(tail),
-    }
-    print(json.dumps(found))
+    """Let the engines take turns."""
+    import datasets
+    import trl  # noqa: F401  # before the forks
+
+    datasets.disable_progress_bars()
+
+    artifacts, tokens, rounds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    turns = [(data, engine, turn) for turn in range(rounds) for data, engines in ENGINES.items() for engine in engines]
+    print(json.dumps([in_a_child(*turn, artifacts=artifacts, tokens=tokens) for turn in turns]))
     return 0
 
 
-def rows_of(params: Params, artifacts: Path, steps: int) -> Batches:
-    """The first steps of what train_domain reads."""
-    stage = params.train_domain
-    examples = documents(load_tokenizer(artifacts / "base"), read_rows(artifacts / "mix/train.jsonl", KINDS))
-    return packed_stream(examples, Shape(steps, stage.batch_sequences, stage.sequence_tokens))
+def in_a_child(data: str, engine: str, turn: int, *, artifacts: Path, tokens: int) -> dict[str, Any]:
+    """What one engine took in one round."""
+    read, write = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(write, json.dumps(taken(data, engine, turn, artifacts, tokens)).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as answer:
+        told = answer.read()
+    _, status, usage = os.wait4(child, 0)
+    assert status == 0, f"{engine} failed on {data}"
+    found: dict[str, Any] = json.loads(told)
+    return {"data": data, "engine": engine, "round": turn, **found, "peak_rss_mb": usage.ru_maxrss * 1024 / 1e6}
 
 
-def ours(model: PeftModel, batches: Batches, params: Params, clock: Clock) -> None:
-    """The loop of both train stages."""
-    stage = params.train_domain
-    dials = Dials("train_domain", stage.learning_rate, "cosine", 0, stage.batch_sequences)
-    objective = of_tokens(model, batches, separate=False)
-    clock.tick()
-    clock.losses += fit(model, objective, dials).losses
-    clock.tick()
-
-
-def theirs(engine: str, model: PeftModel, batches: Batches, params: Params, clock: Clock) -> None:
-    """Transformers' Trainer, or TRL's SFTTrainer, on the same rows in the same order."""
-    stage = params.train_domain
-    rows = [row for step in batches.ids.tolist() for row in step]
-    with tempfile.TemporaryDirectory() as folder:
-        same: dict[str, Any] = {
-            "output_dir": folder,
-            "per_device_train_batch_size": stage.batch_sequences,
-            "max_steps": len(batches.ids),
-            "learning_rate": stage.learning_rate,
-            "lr_scheduler_type": "cosine",
-            "logging_steps": 1,
-            "save_strategy": "no",
-            "report_to": "none",
-            "disable_tqdm": True,
-            "use_cpu": not torch.cuda.is_available(),
-        }
-        if engine == "Trainer":
-            data: Any = [{"input_ids": row, "labels": row} for row in rows]
-            trainer: Any = Sequential(model=model, args=TrainingArguments(**same), train_dataset=data)
-        else:
-            trainer = supervised(engine, model, rows, same)
-        trainer.add_callback(clock)
-        trainer.train()
-
-
-class Sequential(Trainer):  # type: ignore[misc]
-    """Trainer that reads its rows in the order given."""
-
-    def _get_train_sampler(self, *_: Any, **__: Any) -> Any:
-        return torch.utils.data.SequentialSampler(self.train_dataset)
-
-
-def supervised(engine: str, model: PeftModel, rows: list[list[int]], same: dict[str, Any]) -> Any:
-    """TRL's SFTTrainer, which takes tokens as they are."""
-    from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer
-
-    class InOrder(SFTTrainer):  # type: ignore[misc]
-        def _get_train_sampler(self, *_: Any, **__: Any) -> Any:
-            return torch.utils.data.SequentialSampler(self.train_dataset)
-
-    changed = {"gradient_checkpointing": False} if "without" in engine else {}
-    config = SFTConfig(**same, max_length=len(rows[0]), bf16=False, **changed)
-    data = Dataset.from_dict({"input_ids": rows})
-    return InOrder(model, args=config, train_dataset=data, processing_class=load_tokenizer(Path(sys.argv[2]) / "base"))
+def taken(data: str, engine: str, turn: int, artifacts: Path, tokens: int) -> dict[str, Any]:
+    """Train, and measure what came of it on texts that nobody was trained on."""
+    params = load(Path("params.yaml"))
+    common = params.common.model_copy(update={"seed": params.common.seed + turn})
+    fix_randomness(common)
+    given = material(data, Source(params, artifacts, tokens, common.seed))
+    tokenizer = load_tokenizer(artifacts / "base")
+    model = with_adapter(load_base(artifacts / "base"), params.training)
+    clock = train(engine, model, tokenizer, given, params)
+    ours, theirs = given.padding()
+    return {
+        "tokens": given.ours.tokens,
+        "steps": clock.steps,
+        "padding": ours if engine in {OURS, APART} else theirs,
+        "wall_s": clock.wall[-1] - clock.wall[0],
+        "cpu_s": clock.cpu[-1] - clock.cpu[0],
+        "held_out_loss": held_out_loss(model, given.held_out),
+    }
 
 
 if __name__ == "__main__":
