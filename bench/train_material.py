@@ -69,10 +69,10 @@ class Material:
 
 def material(data: str, source: Source) -> Material:
     """What `data`, one of the names above, gives to train on."""
-    tokenizer = load_tokenizer(source.artifacts / "base")
-    if data == "pairs":
-        return _pairs(tokenizer, source)
-    return _blocks(tokenizer, source) if data == "blocks" else _documents(tokenizer, source)
+    made = {"blocks": _blocks, "documents": _documents, "pairs": _pairs}[data]
+    given = made(load_tokenizer(source.artifacts / "base"), source)
+    assert given.ours.tokens == sum(len(text["input_ids"]) for text in given.theirs), "all are trained on the same"
+    return given
 
 
 def _blocks(tokenizer: PreTrainedTokenizerBase, source: Source) -> Material:
