@@ -35,6 +35,7 @@ POOLS = {"light": 4, "training": 1}
 
 DAGS = ("adapt_data", "adapt_model", "adapt_release", "adapt_watch", "batch_transform")
 READY_SECONDS = 240.0
+NO_LOG_SERVER = ("--skip-serve-logs",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -116,8 +117,9 @@ def _start_airflow(root: Path, ports: Ports) -> None:
     if "airflow-api-server" not in running:
         _migrate(root, airflow, environment)
     start(root, "airflow-api-server", [airflow, "api-server"], environment, port=ports.airflow)
-    for name in ("scheduler", "dag-processor", "triggerer"):
-        start(root, f"airflow-{name}", [airflow, name], environment)
+    # The API server reads their logs from the disk; a server for them would listen on every interface.
+    for name, options in (("scheduler", NO_LOG_SERVER), ("dag-processor", ()), ("triggerer", NO_LOG_SERVER)):
+        start(root, f"airflow-{name}", [airflow, name, *options], environment)
 
 
 def _migrate(root: Path, airflow: str, environment: dict[str, str]) -> None:
