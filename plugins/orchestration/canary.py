@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferralTimeout
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from acclimate.core.files import write_json
@@ -70,14 +71,20 @@ class CanaryStepOperator(BaseOperator):
         worktree = told(run_path)(home(), self.run_key)
         begun = read_report("canary", worktree)
         if begun["key"] is not None:
-            params = parse_yaml((worktree / "params.yaml").read_text(encoding="utf-8"))
             self.defer(
                 trigger=CanaryTrigger(endpoint_url(), begun["key"], self.step, last=self.last),
                 method_name="finish",
-                timeout=timedelta(hours=params["canary"]["step_hours"]),
+                timeout=timedelta(hours=_dials(worktree)["step_hours"]),
             )
         self.log.info("%s", begun["headline"])
         return {"headline": begun["headline"]}
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after the wait. A step whose time is over counts if it was decided while nobody watched."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            return self._late(context)
 
     def finish(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Keep what the canary says of itself with the run, and fail if that is not what was hoped for."""
@@ -88,6 +95,17 @@ class CanaryStepOperator(BaseOperator):
         if event["status"] not in ("running", "passed"):
             raise AirflowFailException(event["headline"])
         return {"headline": event["headline"]}
+
+    def _late(self, context: Context) -> dict[str, Any]:
+        worktree, url = told(run_path)(home(), self.run_key), endpoint_url()
+        now = canary(url)
+        if now is not None and is_over(now, read_report("canary", worktree)["key"], self.step, last=self.last):
+            return self.finish(context, now)
+        stands = f"{url} says nothing of it" if now is None else f"{now['headline']} ({now['requests']:,} requests)"
+        hours = _dials(worktree)["step_hours"]
+        raise AirflowFailException(
+            f"step {self.step + 1} was not decided within {hours:g} h (canary.step_hours in params.yaml): {stands}"
+        )
 
 
 class CanaryTrigger(BaseTrigger):
@@ -107,14 +125,29 @@ class CanaryTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Ask until there is something to tell; an endpoint that does not answer is restarted by who runs it."""
+        heard = ""
         while True:
             now = await asyncio.to_thread(canary, self.url)
-            if now is not None and self._is_over(now):
+            if now is not None and is_over(now, self.key, self.step, last=self.last):
                 yield TriggerEvent(now)
                 return
+            said = f"{self.url} says nothing of a canary" if now is None else str(now["headline"])
+            if said != heard:  # in the task's log: what is waited for
+                self.log.info("%s", said)
+                heard = said
             await asyncio.sleep(POLL_SECONDS)
 
-    def _is_over(self, now: dict[str, Any]) -> bool:
-        """Whether there is nothing more to wait for; another canary in its place is an end too."""
-        over = now["key"] != self.key or now["status"] in ("passed", "rolled_back", "withdrawn")
-        return over or (not self.last and now["step"] > self.step)
+
+def is_over(now: dict[str, Any], key: str, step: int, *, last: bool) -> bool:
+    """Whether step `step` of canary `key` has ended, by what the endpoint says now.
+
+    The last one ends with the canary. Another canary in its place is an end too.
+    """
+    over = now["key"] != key or now["status"] in ("passed", "rolled_back", "withdrawn")
+    return over or (not last and now["step"] > step)
+
+
+def _dials(worktree: Path) -> dict[str, Any]:
+    """The run's section `canary` of params.yaml."""
+    dials: dict[str, Any] = parse_yaml((worktree / "params.yaml").read_text(encoding="utf-8"))["canary"]
+    return dials

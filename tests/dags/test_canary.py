@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from acclimate.core.files import read_json, write_json
@@ -113,12 +114,14 @@ def test_another_canary_in_its_place_is_not_taken_for_its_own(checkout: Path) ->
 
 @contextmanager
 def endpoint(say: Callable[[], dict[str, Any] | None]) -> Iterator[str]:
-    """Something that answers as the endpoint does; None: 404, as where there is no canary."""
+    """Something that answers as the endpoint does; None: 404, as where there is no canary; {}: it dies half-way."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             now = say()
             self.send_response(404 if now is None else 200)
+            if now == {}:
+                self.send_header("Content-Length", "100")
             self.end_headers()
             self.wfile.write(json.dumps(now).encode())
 
@@ -144,7 +147,7 @@ def test_the_trigger_waits_until_the_step_is_over_and_through_an_endpoint_that_i
     monkeypatch: pytest.MonkeyPatch, last: bool, end: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(canary, "POLL_SECONDS", 0.01)
-    said = [told("running"), None, told("baseline"), told("running", at=0), end]
+    said = [told("running"), None, {}, told("baseline"), told("running", at=0), end]
 
     async def first(url: str) -> Any:
         trigger = CanaryTrigger(url, "v4-00ff", 0, last=last)
@@ -153,3 +156,33 @@ def test_the_trigger_waits_until_the_step_is_over_and_through_an_endpoint_that_i
     with endpoint(lambda: said.pop(0)) as url:
         event = asyncio.run(first(url))
     assert (event.payload, said) == (end, [])
+
+
+def timed_out(operator: CanaryStepOperator) -> Any:
+    """Go on with a step as Airflow does when its time is over."""
+    return operator.resume_execution(TRIGGER_FAIL_REPR, {"error": TriggerFailureReason.TRIGGER_TIMEOUT}, {})
+
+
+@pytest.mark.parametrize(
+    ("now", "stands"),
+    [
+        ({**told("running"), "requests": 1200}, r"canary of m 4 against 3: running \(1,200 requests\)"),
+        (None, "says nothing of it"),
+    ],
+)
+def test_a_step_that_has_not_decided_in_time_says_so_and_where_it_stands(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, now: dict[str, Any] | None, stands: str
+) -> None:
+    with endpoint(lambda: now) as url:
+        monkeypatch.setenv("ACCLIMATE_ENDPOINT_URL", url)
+        reason = rf"step 1 was not decided within 1\.5 h \(canary\.step_hours in params\.yaml\): .*{stands}"
+        with pytest.raises(AirflowFailException, match=reason):
+            timed_out(step(checkout, "v4-00ff"))
+
+
+def test_a_step_that_was_decided_while_nobody_watched_counts_though_its_time_is_over(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with endpoint(lambda: told("running", at=1)) as url:
+        monkeypatch.setenv("ACCLIMATE_ENDPOINT_URL", url)
+        assert timed_out(step(checkout, "v4-00ff")) == {"headline": "canary of m 4 against 3: running"}

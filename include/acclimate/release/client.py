@@ -6,6 +6,7 @@ import json
 import os
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 from acclimate.core.errors import UserError
@@ -37,7 +38,7 @@ def condition(url: str) -> dict[str, Any] | None:
             return None  # something else listens there
         said: dict[str, Any] = json.load(fault)
         return said
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
+    except (urllib.error.URLError, ConnectionError, TimeoutError, HTTPException):
         return None
 
 
@@ -45,7 +46,7 @@ def canary(url: str) -> dict[str, Any] | None:
     """What the endpoint says of its canary, or None while nothing answers there or there is none."""
     try:
         return _json(f"{url}/api/v1/canary", None, timeout=5.0)
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
+    except (urllib.error.URLError, ConnectionError, TimeoutError, HTTPException):
         return None
 
 

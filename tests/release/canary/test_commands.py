@@ -122,6 +122,9 @@ def test_a_failed_run_stops_its_own_canary_and_no_other(challenged: Path, gated_
     assert not canary().over
     do(challenged, "stop", own=True, reason="its DAG run failed")
     assert canary().status == "withdrawn"
+    told = read_json(challenged / "reports/canary.json")
+    assert told["headline"].endswith("withdrawn at 0%. stopped: its DAG run failed")
+    assert (told["key"], told["ended"][-1]["verdict"], "salt" in told) == (canary().key, "withdraw", False)
 
 
 def test_a_champion_that_changes_ends_the_canary_that_compared_with_the_former(challenged: Path, do: Do) -> None:

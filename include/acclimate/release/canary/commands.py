@@ -55,8 +55,11 @@ def stop(arguments: argparse.Namespace) -> str:
     canary = read(places().canary)
     if canary is None or _is_history(canary) or (arguments.own and canary.key != _own_key()):
         return "no canary is under way: nothing to stop"
-    _change(canary, canary.withdrawn(f"stopped: {_reason(arguments)}"))
+    withdrawn = _change(canary, canary.withdrawn(f"stopped: {_reason(arguments)}"))
     settle()
+    if withdrawn.key == _own_key():  # for the page of its run
+        told = withdrawn.model_dump(mode="json", exclude={"salt"})
+        write_json(report_path("canary"), {"headline": withdrawn.headline(), "requests": withdrawn.requests, **told})
     return f"version {canary.champion} of {canary.model} answers every request again"
 
 
