@@ -28,7 +28,7 @@ from acclimate.services.airflow_api import AirflowApi
 from acclimate.services.processes import recorded
 from acclimate.services.settings import load_secrets
 
-from .conftest import Checkout
+from .conftest import Checkout, free_port
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(3000)]
 
@@ -72,7 +72,7 @@ class Demo:
 @pytest.fixture(scope="module")
 def demo(new_checkout: Callable[[str], Checkout]) -> Iterator[Demo]:
     checkout = new_checkout("loop")
-    demo = Demo(checkout, {name: _free_port() for name in ("airflow", "mlflow", "endpoint")}, "")
+    demo = Demo(checkout, {name: free_port() for name in ("airflow", "mlflow", "endpoint")}, "")
     try:
         output = checkout.succeed(*demo.make("demo"))
         print(output)
@@ -354,12 +354,6 @@ def _watch(demo: Demo) -> dict[str, Any]:
     assert state == "success"
     found: dict[str, Any] = read_json(demo.checkout.path / ".acclimate/watch/drift.json")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _sha256(path: Path) -> str:
