@@ -2,7 +2,7 @@
 
     finished run of a tiny model ─┬─ version 1: champion
                                   ├─ run 'good': a person approves by REST, 1 → 5 → 15 → 50 → 100 %, champion
-                                  └─ run 'bad': its answers fail, the champion answers, the DAG run is red
+                                  └─ run 'bad': out of time at first; then its answers fail, the champion answers, red
 
 What the stages of adapt_release would make is there already and known to DVC, which finds it unchanged; everything
 else is the real thing: Airflow with its triggerer, MLflow, the endpoint's processes, requests over HTTP.
@@ -29,6 +29,7 @@ from typing import Any
 import pytest
 
 from acclimate.core.files import read_json, write_json
+from acclimate.core.params import with_changes
 from acclimate.core.reports import report_path
 from acclimate.core.runs import open_run
 from acclimate.release.package import package
@@ -57,7 +58,7 @@ CANARY = {
 }
 SHARES = [0.01, 0.05, 0.15, 0.5]
 STEPS = [f"canary_step_{number}" for number in (1, 2, 3, 4)]
-OVER = ("success", "failed")
+RED = {"run": "failed", STEPS[0]: "failed", "promote": "upstream_failed", "canary_stop": "success"}
 
 
 @dataclass
@@ -101,9 +102,17 @@ class Plane:
         """The tasks of a run of adapt_release by name."""
         return {task["task_id"]: task["state"] for task in self.api.tasks("adapt_release", run_id)}
 
-    def log(self, run_id: str, task: str) -> str:
-        """What the first try of a task wrote."""
-        path = f"dags/adapt_release/dagRuns/{quote(run_id)}/taskInstances/{task}/logs/1"
+    def wait_for_end(self, run_id: str) -> None:
+        until(lambda: self.api.run("adapt_release", run_id)["state"] in ("success", "failed"), "the DAG run's end")
+
+    def outcome(self, run_id: str) -> dict[str, str]:
+        """What became of a run of adapt_release, and of those of its tasks that RED names."""
+        states = self.states(run_id) | {"run": self.api.run("adapt_release", run_id)["state"]}
+        return {name: states[name] for name in RED}
+
+    def log(self, run_id: str, task: str, *, attempt: int = 1) -> str:
+        """What a try of a task wrote."""
+        path = f"dags/adapt_release/dagRuns/{quote(run_id)}/taskInstances/{task}/logs/{attempt}"
         return json.dumps(self.api.get(path, full_content="true")["content"])
 
     def canary(self) -> dict[str, Any]:
@@ -209,7 +218,7 @@ def test_a_good_challenger_is_approved_and_takes_over_share_by_share_though_the_
     assert (pool["deferred_slots"], pool["occupied_slots"]) == (1, 0), "it waits without a worker"
     triggerer = plane.service("airflow-triggerer")
     os.kill(triggerer.pid, signal.SIGKILL)
-    until(lambda: not group_lives(triggerer.pid), "the end of what the triggerer started")
+    until(lambda: below({triggerer.pid}) == {triggerer.pid}, "the end of what the triggerer started")
     plane.up()
     assert plane.service("airflow-triggerer").pid != triggerer.pid
 
@@ -217,7 +226,7 @@ def test_a_good_challenger_is_approved_and_takes_over_share_by_share_though_the_
         until(lambda: plane.canary()["status"] == "passed", "the canary's end")
         passed = len(answers)
         until(lambda: len(answers) > passed + 20, "answers after it")
-    until(lambda: plane.api.run("adapt_release", run_id)["state"] in OVER, "the DAG run's end")
+    plane.wait_for_end(run_id)
     states = plane.states(run_id)
     assert set(states.values()) == {"success", "skipped"}, states
     assert {task for task, state in states.items() if state == "skipped"} == {"canary_stop", "canary_report"}
@@ -231,46 +240,58 @@ def test_a_good_challenger_is_approved_and_takes_over_share_by_share_though_the_
 
 
 def test_a_challenger_that_fails_is_out_by_itself_and_the_dag_run_is_red_with_the_reason(plane: Plane) -> None:
-    before = aliases(connect(), MODEL)["champion"]
-    version = plane.registered("bad", changes={}, fails=True)
+    """At first nobody asks anything, and the first step runs out of time; a person gives it more and starts it anew."""
+    standing = aliases(connect(), MODEL)
+    before = standing["champion"]
+    version = plane.registered("bad", changes={"canary.step_hours": 0.0002}, fails=True)
     run_id = plane.api.trigger("adapt_release", {"run": "bad"})
-    until(lambda: plane.states(run_id).get(STEPS[0]) == "deferred", "the first step")
+    plane.wait_for_end(run_id)
+    assert plane.outcome(run_id) == RED
+    assert "step 1 was not decided within 0.0002 h (canary.step_hours in params.yaml)" in plane.log(run_id, STEPS[0])
+    assert plane.canary()["status"] == "withdrawn"
+    assert aliases(connect(), MODEL)["challenger"] == version, "nothing was found against it"
+
+    params = plane.checkout.path / ".acclimate/runs/bad/params.yaml"
+    params.write_text(with_changes(params.read_text(encoding="utf-8"), {"canary.step_hours": 1}), encoding="utf-8")
+    anew = {"dag_run_id": run_id, "task_ids": ["canary"], "include_downstream": True, "only_failed": False}
+    plane.api.send("POST", "dags/adapt_release/clearTaskInstances", {**anew, "dry_run": False})
+    until(lambda: plane.states(run_id)[STEPS[0]] == "deferred", "the first step")
     with plane.clients() as answers:
         until(lambda: plane.canary()["status"] == "rolled_back", "the rollback")
         gone = len(answers)
         until(lambda: len(answers) > gone + 20, "answers after it")
     assert Counter(answers) == {(200, before): len(answers)}, "the champion stepped in"
-    until(lambda: plane.api.run("adapt_release", run_id)["state"] in OVER, "the DAG run's end")
-    assert plane.api.run("adapt_release", run_id)["state"] == "failed"
-    states = plane.states(run_id)
-    assert (states[STEPS[0]], states["promote"], states["canary_stop"]) == ("failed", "upstream_failed", "success")
+    plane.wait_for_end(run_id)
+    assert plane.outcome(run_id) == RED
     reason = plane.canary()["ended"][-1]["reason"]
     assert reason.startswith("errors: 100.0% of ")
-    assert f"rolled back at 0%. {reason}" in plane.log(run_id, STEPS[0])
-    assert "nothing to stop" in plane.log(run_id, "canary_stop")
-    page = plane.api.page("/acclimate/dag-run", dag_id="adapt_release", run_id=run_id)
-    assert "roll back" in page
+    assert f"rolled back at 0%. {reason}" in plane.log(run_id, STEPS[0], attempt=2)
+    assert "nothing to stop" in plane.log(run_id, "canary_stop", attempt=2)
+    assert "roll back" in plane.api.page("/acclimate/dag-run", dag_id="adapt_release", run_id=run_id)
+    until(lambda: connect().get_model_version(MODEL, version).tags.get("canary"), "the registry to be told")
     tags = connect().get_model_version(MODEL, version).tags
     assert tags["rolled_back"] == reason
     assert json.loads(tags["canary"])["ended"][-1]["evidence"][0]["metric"] == "errors"
-    assert aliases(connect(), MODEL) == {"champion": before, "challenger": None, "previous": "1"}
-
-
-def group_lives(group: int) -> bool:
-    """Whether any process of a process group is left."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    assert aliases(connect(), MODEL) == standing
 
 
 def listening(services: list[Service]) -> set[str]:
     """The addresses on which services and whatever they started listen, in /proc/net's hexadecimal."""
-    sessions, inodes = {service.pid for service in services}, set()
-    for process in Path("/proc").glob("[0-9]*"):
+    inodes = set()
+    for process in below({service.pid for service in services}):
         with contextlib.suppress(OSError):  # it ended meanwhile
-            if int((process / "stat").read_text().rpartition(")")[2].split()[3]) in sessions:
-                inodes |= {os.readlink(handle) for handle in (process / "fd").iterdir()}
+            inodes |= {os.readlink(handle) for handle in Path("/proc", str(process), "fd").iterdir()}
     rows = [line.split() for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()[1:]]
     return {row[1].partition(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes}
+
+
+def below(first: set[int]) -> set[int]:
+    """Processes, all that descend from them, and all of their sessions, whose own parents may be gone."""
+    found, parents = set(first), {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            parents[int(stat.parent.name)] = set() if fields[0] == "Z" else {int(fields[1]), int(fields[3])}
+    while new := {process for process, over in parents.items() if over & found} - found:
+        found |= new
+    return found
