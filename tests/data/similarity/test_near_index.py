@@ -6,6 +6,7 @@ import json
 import random
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,9 +80,12 @@ def test_a_few_new_texts_of_a_crowd_join_what_one_pass_joins(
     monkeypatch.setattr(crowds, "NEWCOMERS", few)  # above any crowd: the join that a first pass has
     compared: list[int] = []
     newcomers = crowds._compare_newcomers
-    monkeypatch.setattr(
-        crowds, "_compare_newcomers", lambda *given: (compared.append(len(given[2])), newcomers(*given))[1]
-    )
+
+    def noted(*given: Any) -> None:
+        compared.append(len(given[2]))
+        newcomers(*given)
+
+    monkeypatch.setattr(crowds, "_compare_newcomers", noted)
     index = NearIndex.create(tmp_path / "index", nearness)
     index.add([of_strings(texts[:before])])
     added = index.add([of_strings(texts[before:])], threads=2)
