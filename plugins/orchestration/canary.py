@@ -60,8 +60,8 @@ class CanaryStepOperator(BaseOperator):
 
     def __init__(self, *, step: int, last: bool, run_key: str = RUN_KEY, **settings: Any) -> None:
         """`step` counts from 0; `last`: no task waits for a later one."""
-        # It may take days. Trying again would wait another time as long; a canary that fails is stopped instead.
-        super().__init__(execution_timeout=None, retries=0, **settings)
+        # It may take days. A verdict and a time that is over fail it for good; a worker that was killed does not.
+        super().__init__(execution_timeout=None, **settings)
         self.step = step
         self.last = last
         self.run_key = run_key
@@ -70,6 +70,9 @@ class CanaryStepOperator(BaseOperator):
         """Wait, or return at once."""
         worktree = told(run_path)(home(), self.run_key)
         begun = read_report("canary", worktree)
+        now = None if begun["key"] is None else canary(endpoint_url())
+        if now is not None and is_over(now, begun["key"], self.step, last=self.last):
+            return self.finish(context, now)
         if begun["key"] is not None:
             self.defer(
                 trigger=CanaryTrigger(endpoint_url(), begun["key"], self.step, last=self.last),
@@ -124,9 +127,14 @@ class CanaryTrigger(BaseTrigger):
         return f"{type(self).__module__}.{type(self).__qualname__}", kept
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Ask until there is something to tell; an endpoint that does not answer is restarted by who runs it."""
+        """Ask until there is something to tell; an endpoint that does not answer is restarted by who runs it.
+
+        Not at once: a scheduler that has not taken in yet that the task waits would take its going on for a failure
+        (apache/airflow#66374 and #72716).
+        """
         heard = ""
         while True:
+            await asyncio.sleep(POLL_SECONDS)
             now = await asyncio.to_thread(canary, self.url)
             if now is not None and is_over(now, self.key, self.step, last=self.last):
                 yield TriggerEvent(now)
@@ -135,7 +143,6 @@ class CanaryTrigger(BaseTrigger):
             if said != heard:  # in the task's log: what is waited for
                 self.log.info("%s", said)
                 heard = said
-            await asyncio.sleep(POLL_SECONDS)
 
 
 def is_over(now: dict[str, Any], key: str, step: int, *, last: bool) -> bool:

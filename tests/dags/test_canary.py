@@ -64,9 +64,9 @@ def test_whatever_fails_on_the_way_stops_the_canary_and_is_reported(dag: DAG) ->
     assert stop.downstream_task_ids == {"canary_report"}
 
 
-def test_a_step_is_neither_tried_again_nor_ended_by_the_time_limit_of_tasks(dag: DAG) -> None:
+def test_a_step_outlives_a_killed_worker_and_the_time_limit_of_tasks(dag: DAG) -> None:
     for step in STEPS:
-        assert (dag.get_task(step).retries, dag.get_task(step).execution_timeout) == (0, None)
+        assert (dag.get_task(step).retries, dag.get_task(step).execution_timeout) == (2, None)
 
 
 def step(checkout: Path, key: str | None, *, number: int = 0, last: bool = False) -> CanaryStepOperator:
@@ -80,13 +80,20 @@ def test_where_there_is_no_canary_a_step_goes_on_at_once(checkout: Path) -> None
 
 
 def test_a_step_gives_its_worker_back_while_it_waits(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACCLIMATE_ENDPOINT_URL", "http://127.0.0.1:3999")
-    with pytest.raises(TaskDeferred) as deferred:
-        step(checkout, "v4-00ff", number=1).execute({})
+    with endpoint(lambda: told("running", at=1)) as url:
+        monkeypatch.setenv("ACCLIMATE_ENDPOINT_URL", url)
+        with pytest.raises(TaskDeferred) as deferred:
+            step(checkout, "v4-00ff", number=1).execute({})
     assert (deferred.value.method_name, deferred.value.timeout) == ("finish", timedelta(hours=1.5))
     path, kept = deferred.value.trigger.serialize()
     assert path == "orchestration.canary.CanaryTrigger"
-    assert kept == {"url": "http://127.0.0.1:3999", "key": "v4-00ff", "step": 1, "last": False}
+    assert kept == {"url": url, "key": "v4-00ff", "step": 1, "last": False}
+
+
+def test_a_step_that_is_over_already_is_not_waited_for(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with endpoint(lambda: told("running", at=2)) as url:
+        monkeypatch.setenv("ACCLIMATE_ENDPOINT_URL", url)
+        assert step(checkout, "v4-00ff", number=1).execute({}) == {"headline": "canary of m 4 against 3: running"}
 
 
 def told(status: str, *, at: int = 0, key: str = "v4-00ff") -> dict[str, Any]:

@@ -210,6 +210,8 @@ def test_a_good_challenger_is_approved_and_takes_over_share_by_share_though_the_
     assert asked["subject"] == "Release the model of run good?"
     assert "**Gate:** promote: domain cloze" in asked["body"]
     assert plane.endpoint("/api/v1/canary")[0] == 404, "nobody is asked anything before the approval"
+    # A person reads first. Airflow may take an answer within the second for a failure, and then asks again.
+    time.sleep(5)
     plane.api.send("PATCH", approval, {"chosen_options": ["Approve"]})
 
     until(lambda: plane.states(run_id)[STEPS[0]] == "deferred", "the first step")
