@@ -100,6 +100,7 @@ def test_who_listens_to_others_needs_keys_and_has_some() -> None:
         "requests_per_minute": None,
         "jobs": {"most": 9, "most_per_key": 9, "requests": 9, "hours": 1.0},
         "most_adapters": 1,
+        "engine": "transformers",
         "base_below": None,
         "guardrails": load(Path(__file__).parents[2] / "params.yaml").endpoint.guardrails,
     }

@@ -37,6 +37,7 @@ def endpoint(**dials: Any) -> Any:
         "keys": "auto",
         "log_prompts": True,
         "most_adapters": 1,
+        "engine": "transformers",
         "base_below": None,
     }
     settings |= {"requests_per_minute": None, "tokens_per_day": None, "cors_origins": []}

@@ -67,6 +67,7 @@ async def served(complete: Callable[[Model, list[Row]], list[Completion]], **dia
         "keys": "auto",
         "log_prompts": True,
         "most_adapters": 1,
+        "engine": "transformers",
         "base_below": None,
     }
     settings |= {"requests_per_minute": None, "tokens_per_day": None, "cors_origins": []}

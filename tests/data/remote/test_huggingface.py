@@ -220,7 +220,7 @@ def test_a_hub_without_that_dataset_is_told_from_a_hub_that_is_out_of_order(
 ) -> None:
     website.otherwise = (404, {"X-Request-Id": "1", **headers}, b"")
     source = _source("someone/something", revision="0" * 40)
-    environment = {**os.environ, "HF_ENDPOINT": website.url, "HF_HOME": str(place.root / "hub")}
+    environment = {**os.environ, "HF_ENDPOINT": website.url, "HF_HOME": str(place.root / "hub"), "HF_HUB_OFFLINE": "0"}
     command = [sys.executable, "-c", COMMAND, source.model_dump_json(), str(place.root)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.startswith(said)

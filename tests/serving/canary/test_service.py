@@ -15,6 +15,7 @@ from acclimate.core.params import load
 from acclimate.serving import app as application
 from acclimate.serving.access import Access
 from acclimate.serving.canary.record import Canary, read, replace
+from acclimate.serving.engine import Library
 from acclimate.serving.generation import Completion, Row
 from acclimate.serving.models import Model
 from acclimate.serving.places import Places
@@ -33,7 +34,7 @@ class Letters:
         return {"input_ids": [ord(letter) for letter in text]}
 
 
-def toy(packaged: Packaged) -> Model:
+def toy(packaged: Packaged, library: Library) -> Model:
     manifest = {
         "model": "acclimate-law",
         "version": packaged.version,

@@ -83,6 +83,7 @@ def kept(
             "cors_origins": [],
             "log_prompts": True,
             "most_adapters": 1,
+            "engine": "transformers",
             "base_below": None,
             "guardrails": guardrails,
         }
