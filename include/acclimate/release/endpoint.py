@@ -159,7 +159,7 @@ def guarded(settings: EndpointParams, host: str) -> EndpointParams:
     """
     if key := os.environ.get(KEY):
         api_keys.adopt(key)
-    local = ipaddress.ip_address(host).is_loopback  # bentoml takes addresses only
+    local = ipaddress.ip_address(host).is_loopback  # serving/process.py takes addresses only
     if local and settings.keys == "auto":
         return settings
     if not api_keys.any_valid():

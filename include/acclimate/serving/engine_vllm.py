@@ -38,7 +38,7 @@ SEQUENCES = 16
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM can make room for; an adapter takes the first that holds it."""
 STUCK_SECONDS = 30.0
-"""Without a step, and nobody waiting for one any more: then the process is ended, so that the next are answered."""
+"""Without a step, and nobody left of those who waited at the last: then it is ended, so that others are answered."""
 SILENT = {
     "HF_HUB_OFFLINE": "1",
     "VLLM_NO_USAGE_STATS": "1",
